@@ -10,10 +10,16 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cpu_seconds_base: Annotated[float, Field(gt=0, description="CPU seconds granted before the page count is known")] = 60
+    cpu_seconds_base: Annotated[
+        float, Field(gt=0, description="CPU seconds granted before the page count is known")
+    ] = 60
     cpu_seconds_per_page: Annotated[float, Field(gt=0, description="CPU seconds granted for each page on top")] = 60
-    stall_seconds: Annotated[float, Field(gt=0, description="Seconds without any CPU use before work counts as hung")] = 60
-    wall_seconds: Annotated[float, Field(gt=0, description="Last stop, in wall seconds, for the whole document")] = 14_400
+    stall_seconds: Annotated[
+        float, Field(gt=0, description="Seconds without any CPU use before work counts as hung")
+    ] = 60
+    wall_seconds: Annotated[float, Field(gt=0, description="Last stop, in wall seconds, for the whole document")] = (
+        14_400
+    )
     memory_megabytes: Annotated[int, Field(gt=0, description="Memory (PSS) of the work on one document")] = 2_048
     output_megabytes: Annotated[int, Field(gt=0, description="Largest single file that the work may write")] = 2_048
     max_megabytes: Annotated[int, Field(gt=0, description="Largest input")] = 1_024

@@ -76,7 +76,7 @@ class Steps(Protocol):
     """The names that a workflow's `steps` module must offer."""
 
     Parameters: type[BaseModel]
-    """Frozen pydantic model of everything that the workflow's user may choose, but for source, destination and budget."""
+    """Frozen pydantic model of what the workflow's user may choose, but for source, destination and budget."""
     RESULT_REVISION: int
     """Raised by hand when the same input and parameters should give a better result than before."""
 

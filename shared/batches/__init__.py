@@ -1,0 +1,1 @@
+"""One run over one source: intake, plan, work, report."""

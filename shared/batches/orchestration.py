@@ -1,0 +1,130 @@
+"""A batch as Prefect sees it: one flow run, one task run per slice, one table and one progress artifact."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.futures import PrefectFuture, as_completed
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from shared.batches.forecast import forecast
+from shared.batches.report import BatchReport
+from shared.batches.request import Request
+from shared.batches.run import BatchRun, new_batch
+from shared.ledger import Input, Ledger
+from shared.outcomes import Outcome
+from shared.settings import Settings
+
+log = logging.getLogger("mailroom.batches")
+
+TABLE_ROWS = 200
+PROGRESS_SECONDS = 2.0
+FAILURES_FIRST: tuple[str | None, ...] = (None, Outcome.QUARANTINED, Outcome.REVIEW, Outcome.DONE, Outcome.DUPLICATE)
+
+
+def run_batch(request: Request) -> State[Any]:
+    """Work on every document of the source; the state's message is the report in one sentence."""
+    settings = Settings()
+    with BatchRun(request, settings) as run, _ProgressArtifact(run):
+        _work_slices(run, settings.cores)
+        report = run.report()
+        _publish_table(report, run.ledger.inputs(report.batch))
+    return conclude(report, request.max_failed_share)
+
+
+def forecast_batch(request: Request) -> State[Any]:
+    """Touch nothing; the forecast is the state's message and the batch's row in the ledger."""
+    settings = Settings()
+    result = forecast(request, settings)
+    ledger = Ledger.open(settings.ledger)
+    try:
+        ledger.open_batch(new_batch(request, dry_run=True))
+        ledger.update_batch(request.batch_id, forecast=result.as_json(), finished_at=datetime.now(UTC))
+    finally:
+        ledger.close()
+    return Completed(message=result.sentence)
+
+
+def conclude(report: BatchReport, max_failed_share: float) -> State[Any]:
+    """Not green while inputs are pending, nor where more than the stated share is quarantined."""
+    if report.pending:
+        return Failed(message=f"{report.sentence}. Run it again: what is settled is not done twice.")
+    if report.failed_share > max_failed_share:
+        limit = f"{report.failed_share:.0%} quarantined, more than the {max_failed_share:.0%} allowed"
+        return Failed(message=f"{report.sentence}. {limit}.")
+    return Completed(message=report.sentence)
+
+
+def _work_slices(run: BatchRun, cores: int) -> None:
+    @task(task_run_name="slice {number}: {documents} documents", cache_policy=NO_CACHE, persist_result=False)
+    def work_slice(number: int, documents: int) -> dict[str, int]:  # noqa: ARG001 - shown in the run's name
+        return run.work(run.slices[number - 1])
+
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=cores)
+    with runner:
+        futures = [
+            runner.submit(work_slice, {"number": piece.number, "documents": len(piece.items)}) for piece in run.slices
+        ]
+        _await_all(run, futures)
+
+
+def _await_all(run: BatchRun, futures: Sequence[PrefectFuture[Any]]) -> None:
+    """Raise the first failure, once all children are stopped: what made one slice fail would fail them all."""
+    try:
+        for future in as_completed(list(futures)):
+            future.result()
+    except BaseException:
+        run.stop()
+        raise
+
+
+class _ProgressArtifact:
+    """Updates the artifact from a thread of its own, only when there is news."""
+
+    def __init__(self, run: BatchRun) -> None:
+        self._run = run
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="progress-artifact", daemon=True)
+
+    def __enter__(self) -> None:
+        workflow = self._run.request.workflow
+        artifact = create_progress_artifact(0.0, key=f"{workflow}-progress", description="Inputs settled")
+        self._id = artifact if isinstance(artifact, UUID) else None
+        self._shown = -1
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._show()
+
+    def _follow(self) -> None:
+        while not self._stop.wait(PROGRESS_SECONDS):
+            self._show()
+
+    def _show(self) -> None:
+        settled, total = self._run.progress()
+        if settled == self._shown or self._id is None:
+            return
+        self._shown = settled
+        share = 100.0 * settled / total if total else 100.0
+        update_progress_artifact(self._id, share, description=f"{settled} of {total} inputs settled")
+
+
+def _publish_table(report: BatchReport, inputs: Sequence[Input]) -> None:
+    ordered = sorted(inputs, key=lambda row: (FAILURES_FIRST.index(row.outcome), row.location))
+    rows = [
+        {"input": row.location, "outcome": row.outcome or "pending", "reason": row.reason or "", "found": row.found}
+        for row in ordered[:TABLE_ROWS]
+    ]
+    shown = f" The first {TABLE_ROWS} rows are shown." if len(ordered) > TABLE_ROWS else ""
+    description = f"{report.sentence}.{shown} All of them: `batch report {report.batch}`."
+    create_table_artifact(rows, key=f"{report.workflow}-inputs", description=description)

@@ -1,0 +1,51 @@
+"""What one run is asked to do."""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import BaseModel
+
+from shared.budgets import Budget
+from shared.errors import ConfigError
+from shared.workflows import Steps
+
+
+@dataclass(frozen=True)
+class Request:
+    """`workflow` is the flow's name (`ocr-intake`); `batch_id` stays the same when the same run starts again."""
+
+    workflow: str
+    batch_id: str
+    source: Path
+    destination: Path
+    parameters: BaseModel
+    budget: Budget
+    max_failed_share: float = 0.5
+    """A batch with a larger share of quarantined inputs does not end green; 1 never fails."""
+
+    @property
+    def steps_module(self) -> str:
+        return steps_module(self.workflow)
+
+    @property
+    def steps(self) -> Steps:
+        return load_steps(self.workflow)
+
+
+def steps_module(workflow: str) -> str:
+    """One name everywhere: `ocr-intake` lives in `flows/ocr_intake/steps.py`."""
+    return f"flows.{workflow.replace('-', '_')}.steps"
+
+
+def load_steps(workflow: str) -> Steps:
+    name = steps_module(workflow)
+    try:
+        return cast("Steps", importlib.import_module(name))
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise
+        raise ConfigError(
+            f"there is no workflow {workflow!r}: flows/{name.split('.')[1]}/steps.py is missing"
+        ) from error

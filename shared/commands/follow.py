@@ -1,0 +1,146 @@
+"""`batch run`: start a run of a live deployment and follow it until it ends, or until Ctrl-C."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from shared.batches.report import read_report
+from shared.commands.parameters import parse_settings
+from shared.commands.show import print_report, write_json
+from shared.embedded import read_embedded
+from shared.errors import ConfigError, TransientError
+from shared.ledger import Ledger
+from shared.settings import Settings
+
+console = Console(highlight=False)
+
+POLL_SECONDS = 0.5
+NO_WORKER_SECONDS = 20.0
+
+
+def run_and_follow(
+    workflow: str, source: Path, destination: Path | None, settings: list[str], *, dry_run: bool, report: Path | None
+) -> int:
+    """Exit code: 0 where the run completed, 1 where it failed, 130 after Ctrl-C."""
+    name = workflow.replace("_", "-")
+    with _connect() as client:
+        deployment = _find_deployment(client, name)
+        parameters = {
+            **parse_settings(settings, deployment.parameter_openapi_schema or {}),
+            "source": str(source.resolve()),
+            "destination": str((destination or source.with_name(f"{source.name}-output")).resolve()),
+            "dry_run": dry_run,
+        }
+        flow_run = _start(client, deployment, parameters)
+        try:
+            ended = _follow(client, flow_run)
+        except KeyboardInterrupt:
+            short = str(flow_run.id)[:8]
+            console.print(f"\nThe run goes on. Come back with: uv run batch status, uv run batch report {short}")
+            return 130
+    return _conclude(ended, report)
+
+
+@contextmanager
+def _connect() -> Iterator[SyncPrefectClient]:
+    """The configured server or, if none is, the embedded one."""
+    url = PREFECT_API_URL.value()
+    if url is None:
+        embedded = read_embedded(Settings())
+        if embedded is None:
+            raise ConfigError("no Prefect server: set PREFECT_API_URL, or start the embedded one: scripts/demo --keep")
+        url = embedded.api_url
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        try:
+            client.hello()
+        except httpx.HTTPError as error:
+            raise ConfigError(f"the Prefect server at {url} does not answer: {error}") from error
+        yield client
+
+
+def _find_deployment(client: SyncPrefectClient, name: str) -> DeploymentResponse:
+    try:
+        return client.read_deployment_by_name(f"{name}/{name}")
+    except ObjectNotFound as error:
+        raise ConfigError(
+            f"no deployment {name}/{name} is live. Deploy it first:"
+            f" prefect deploy --all --prefect-file flows/{name.replace('-', '_')}/prefect.yaml"
+        ) from error
+
+
+def _start(client: SyncPrefectClient, deployment: DeploymentResponse, parameters: dict[str, Any]) -> FlowRun:
+    try:
+        return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code in {400, 409, 422}:
+            raise ConfigError(f"the server refuses the parameters: {error.response.text}") from error
+        raise
+
+
+def _follow(client: SyncPrefectClient, flow_run: FlowRun) -> FlowRun:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("waiting for a worker", total=None)
+        started = time.monotonic()
+        while True:
+            run = client.read_flow_run(flow_run.id)
+            state = run.state
+            assert state is not None
+            if state.is_final():
+                settled = _read_progress(client, flow_run.id)
+                progress.update(bar, description=str(state.name).lower(), **settled)
+                return run
+            waiting = state.is_scheduled() or state.is_pending()
+            late = waiting and time.monotonic() - started > NO_WORKER_SECONDS
+            hint = " (is one online? prefect worker ls --pool ...)" if late else ""
+            description = f"waiting for a worker{hint}" if waiting else "inputs settled"
+            progress.update(bar, description=description, **({} if waiting else _read_progress(client, flow_run.id)))
+            time.sleep(POLL_SECONDS)
+
+
+def _read_progress(client: SyncPrefectClient, flow_run_id: UUID) -> dict[str, Any]:
+    """`settled of total` from the run's progress artifact: it is there wherever the worker runs."""
+    mine = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+    for artifact in client.read_artifacts(artifact_filter=mine):
+        words = (artifact.description or "").split()
+        if artifact.type == "progress" and words[1:2] == ["of"]:
+            return {"completed": int(words[0]), "total": int(words[2])}
+    return {}
+
+
+def _conclude(run: FlowRun, report: Path | None) -> int:
+    state = run.state
+    assert state is not None
+    ledger = Ledger.open(Settings().ledger)
+    try:
+        summary = read_report(ledger, str(run.id))
+    except ConfigError:
+        raise TransientError(
+            f"the run ended as {state.name}: {state.message}. This ledger ({Settings().ledger.split('@')[-1]}) knows"
+            " nothing of its batch: where the worker keeps another one, name it in MAILROOM_LEDGER_URL"
+        ) from None
+    print_report(summary, ledger.inputs(summary.batch))
+    if report:
+        write_json(report, {**summary.as_json(), "state": state.name})
+    if not state.is_completed():
+        console.print(f"[bold red]{state.name}[/]: {state.message}")
+    return 0 if state.is_completed() else 1
