@@ -1,0 +1,145 @@
+"""Every stream of a PDF, measured before anyone decodes it."""
+
+from dataclasses import dataclass
+
+import pikepdf
+from pikepdf import settings
+
+from shared.budgets import Budget
+from shared.errors import DocumentError
+from shared.outcomes import Reason
+from shared.preflight.bombs import (
+    DEFLATE_MAX_RATIO,
+    MEGABYTE,
+    count_inflated,
+    decompression_bomb,
+    too_many_pixels,
+)
+from shared.preflight.codecs import find_image_size
+
+FLATE = frozenset({"/FlateDecode", "/Fl"})
+IMAGE_CODECS = frozenset({"/DCTDecode", "/DCT", "/JPXDecode", "/JBIG2Decode", "/CCITTFaxDecode", "/CCF"})
+CONTENT_FILTERS = FLATE | {
+    "/LZWDecode",
+    "/LZW",
+    "/ASCII85Decode",
+    "/A85",
+    "/ASCIIHexDecode",
+    "/AHx",
+    "/RunLengthDecode",
+    "/RL",
+    "/Crypt",
+}
+MAX_FILTERS = 10
+# pikepdf fails to put a message into words when the file's own bytes in it are not UTF-8.
+READ_ERRORS = (pikepdf.PdfError, NotImplementedError, UnicodeDecodeError)
+IMAGE_SLACK_BYTES = 64 * MEGABYTE
+"""Rows padded, masks, sloppy producers: what an image may hold beyond the pixels that it promises."""
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """An image's dimensions, the greater of what its dictionary and its own header say."""
+
+    width: int
+    height: int
+    bits_per_pixel: int
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
+def find_filters(stream: pikepdf.Stream) -> tuple[str, ...]:
+    filters = stream.get("/Filter")
+    if isinstance(filters, pikepdf.Array):
+        return tuple(read_name(item) for item in filters)
+    return (read_name(filters),) if isinstance(filters, pikepdf.Name) else ()
+
+
+def read_name(item: object) -> str:
+    """A name as text, empty where it is none or not UTF-8: fuzzed files hold both."""
+    try:
+        return str(item) if isinstance(item, pikepdf.Name) else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def check_stream(stream: pikepdf.Stream, budget: Budget) -> None:
+    """Raises DocumentError (`bomb`, `too_big`, `unsupported_filter`) without decoding more than the budget."""
+    filters = find_filters(stream)
+    if len(filters) > MAX_FILTERS:
+        raise decompression_bomb(f"A stream with {len(filters)} filters in a row", 0)
+    raw = memoryview(stream.get_raw_stream_buffer())
+    limit = budget.max_decompressed_megabytes * MEGABYTE
+    size = find_dictionary_size(stream, filters, raw)
+    if read_name(stream.get("/Subtype")) == "/Image":
+        check_pixels(size.pixels, budget)
+        limit = size.pixels * size.bits_per_pixel // 8 + IMAGE_SLACK_BYTES
+    elif not IMAGE_CODECS.isdisjoint(filters) and size.pixels > limit:
+        raise decompression_bomb("A stream of page content, compressed as an image,", limit)
+    if filters and filters[0] in FLATE and count_inflated(raw, limit) > limit:
+        raise decompression_bomb("A compressed stream", limit)
+    if len([name for name in filters if name not in IMAGE_CODECS]) > 1:
+        _check_chain(stream, len(raw), limit)
+
+
+def check_pixels(pixels: int, budget: Budget) -> None:
+    if pixels > budget.max_megapixels * MEGABYTE:
+        raise too_many_pixels("An image in the document", pixels, budget)
+
+
+def find_dictionary_size(stream: pikepdf.Stream, filters: tuple[str, ...], raw: memoryview) -> ImageSize:
+    width, height = find_number(stream, "/Width", "/W"), find_number(stream, "/Height", "/H")
+    if len(filters) == 1 and (own := find_image_size(filters[0], raw)):
+        width, height = max(width, own[0]), max(height, own[1])
+    if filters and filters[-1] in {"/CCITTFaxDecode", "/CCF"}:
+        width, height = _find_fax_size(stream, width, height)
+    bits = find_number(stream, "/BitsPerComponent", "/BPC") or 8
+    # Four components are the usual most; the codecs that carry more state their own.
+    return ImageSize(width, height, 1 if stream.get("/ImageMask") is True else 4 * max(1, min(bits, 16)))
+
+
+def _find_fax_size(stream: pikepdf.Stream, width: int, height: int) -> tuple[int, int]:
+    parameters = stream.get("/DecodeParms", stream.get("/DP"))
+    if isinstance(parameters, pikepdf.Array) and len(parameters):
+        parameters = parameters[-1]
+    if not isinstance(parameters, pikepdf.Dictionary):
+        return width, height
+    return max(width, find_number(parameters, "/Columns")), max(height, find_number(parameters, "/Rows"))
+
+
+def find_number(dictionary: pikepdf.Object, *keys: str) -> int:
+    """A non-negative integer, 0 where there is none: damaged files put anything here."""
+    for key in keys:
+        value = dictionary.get(key)
+        try:
+            if value is not None:
+                return max(0, int(value))
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return 0
+
+
+def _check_chain(stream: pikepdf.Stream, raw_bytes: int, limit: int) -> None:
+    """Filters behind filters multiply; qpdf decodes them all, under its own limits."""
+    if raw_bytes * DEFLATE_MAX_RATIO**2 <= limit:
+        return
+    errors_before = settings.qpdf_limit_errors()
+    try:
+        size = len(stream.read_bytes(pikepdf.StreamDecodeLevel.specialized))
+    except READ_ERRORS:
+        # Anything else is damage, which the readers that follow are used to.
+        size = limit + 1 if settings.qpdf_limit_errors() > errors_before else 0
+    if size > limit:
+        raise decompression_bomb("A stream with filters behind filters", limit)
+
+
+def check_filters(stream: pikepdf.Stream) -> None:
+    """Raises DocumentError where no reader could decode a page's content."""
+    unknown = [name for name in find_filters(stream) if name not in CONTENT_FILTERS]
+    if unknown:
+        raise DocumentError(
+            Reason.UNSUPPORTED_FILTER,
+            "The content of a page is compressed in a way that no reader here knows; print it to a new PDF.",
+        )
