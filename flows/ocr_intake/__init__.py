@@ -1,0 +1,1 @@
+"""Scans and images in, searchable PDF/A and plain text out."""

@@ -1,0 +1,75 @@
+"""What is known of each page, from the first look to the facts in the receipt."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flows.ocr_intake.recogniser import Reading
+from shared.verification import draw_page, is_blank, open_rendering, read_texts
+
+EMBEDDED, RECOGNISED, BLANK = "embedded", "recognised", "blank"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page, its text, and where the text comes from."""
+
+    number: int
+    text: str = ""
+    source: str = RECOGNISED
+    mean_confidence: float | None = None
+    words: int = 0
+
+    def to_fact(self) -> dict[str, Any]:
+        confidence = None if self.mean_confidence is None else round(self.mean_confidence, 1)
+        return {
+            "page_number": self.number,
+            "words": self.words,
+            "mean_confidence": confidence,
+            "source": self.source,
+        }
+
+
+def look_at_pages(path: Path) -> list[Page]:
+    """Pages with text of their own, blank ones, and those that must be read: only the last two are drawn."""
+    pages = []
+    with open_rendering(path) as document:
+        for number, text in enumerate(read_texts(document), start=1):
+            if text:
+                pages.append(Page(number, text, EMBEDDED, words=len(text.split())))
+                continue
+            image = draw_page(document, number - 1)
+            # A page that cannot be drawn is not known to be blank.
+            blank = image is not None and is_blank(image)
+            pages.append(Page(number, source=BLANK if blank else RECOGNISED))
+    return pages
+
+
+def add_readings(pages: Sequence[Page], readings: Mapping[int, Reading]) -> list[Page]:
+    """Pages with what was read on them; `readings` are by page index."""
+    return [
+        page
+        if (reading := readings.get(page.number - 1)) is None
+        else replace(
+            page,
+            text=reading.text.rstrip("\f\n") + "\n" if reading.words else "",
+            source=RECOGNISED,
+            mean_confidence=reading.mean_confidence,
+            words=reading.words,
+        )
+        for page in pages
+    ]
+
+
+def mean_confidence(pages: Sequence[Page]) -> float | None:
+    """Weighted by words, over recognised pages; None where none has words."""
+    read = [(page.words, page.mean_confidence) for page in pages if page.mean_confidence is not None]
+    words = sum(count for count, _confidence in read)
+    return sum(count * confidence for count, confidence in read) / words if words else None
+
+
+def write_text(pages: Sequence[Page], target: Path) -> None:
+    """One page after the other, a form feed between two, UTF-8."""
+    with target.open("w", encoding="utf-8", errors="replace", newline="\n") as stream:
+        stream.write("\f".join(page.text for page in pages))
