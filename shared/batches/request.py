@@ -24,14 +24,16 @@ class Request:
     budget: Budget
     max_failed_share: float = 0.5
     """A batch with a larger share of quarantined inputs does not end green; 1 never fails."""
+    module: str = ""
+    """Where the steps are, if not where one name everywhere puts them."""
 
     @property
     def steps_module(self) -> str:
-        return steps_module(self.workflow)
+        return self.module or steps_module(self.workflow)
 
     @property
     def steps(self) -> Steps:
-        return load_steps(self.workflow)
+        return load_steps(self.steps_module)
 
 
 def steps_module(workflow: str) -> str:

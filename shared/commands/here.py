@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, create_model
 from rich.console import Console
 
-from shared.batches.request import load_steps
+from shared.batches.request import load_steps, steps_module
 from shared.budgets import Budget
 from shared.commands.parameters import parse_settings
 from shared.errors import ConfigError
@@ -23,7 +23,7 @@ def run_here(workflow: str, document: Path, destination: Path, settings: list[st
     """Nothing is forked, limited, retried or recorded; whatever the steps raise is raised."""
     if not document.is_file():
         raise ConfigError(f"--here {document}: there is no such file")
-    steps = load_steps(workflow)
+    steps = load_steps(steps_module(workflow))
     chosen = _parse(steps.Parameters, settings)
     destination.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=destination, prefix=".mailroom-here-") as scratch:

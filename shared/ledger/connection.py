@@ -6,7 +6,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from shared.errors import ConfigError
 
@@ -55,7 +55,7 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
-    except OperationalError as error:
+    except DatabaseError as error:
         shown = engine.url.render_as_string(hide_password=True)
         raise ConfigError(f"the ledger at {shown} cannot be opened: {error.orig}") from error
 
