@@ -41,13 +41,11 @@ def steps_module(workflow: str) -> str:
     return f"flows.{workflow.replace('-', '_')}.steps"
 
 
-def load_steps(workflow: str) -> Steps:
-    name = steps_module(workflow)
+def load_steps(module: str) -> Steps:
+    """ConfigError where there is no such module; an import that fails inside it is raised as it is."""
     try:
-        return cast("Steps", importlib.import_module(name))
+        return cast("Steps", importlib.import_module(module))
     except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
+        if error.name is None or not module.startswith(error.name):
             raise
-        raise ConfigError(
-            f"there is no workflow {workflow!r}: flows/{name.split('.')[1]}/steps.py is missing"
-        ) from error
+        raise ConfigError(f"there is no such workflow: {module.replace('.', '/')}.py is missing") from error
