@@ -32,7 +32,7 @@ REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (
         Image.DecompressionBombError,
         Reason.BOMB,
-        "An image would unpack to more pixels than the budget allows; scan at a lower resolution or raise max_megapixels.",
+        "An image would unpack to more pixels than the budget allows; scan at a lower resolution.",
     ),
     (
         pikepdf.UnsupportedImageTypeError,
@@ -51,6 +51,8 @@ REASONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (RecursionError, Reason.DAMAGED, "The document is nested deeper than any reader goes; print it to a new PDF."),
 )
 """First match wins: subclasses stand before their bases."""
+MAX_OCR_MEGAPIXELS = 40
+"""A3 at 450 dpi; above, Tesseract costs memory and time and reads no better."""
 CONFIGURATION = (fault.MissingDependencyError, fault.TesseractConfigError, fault.BadArgsError)
 ABOUT_THE_HOST = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EROFS, errno.ESTALE}
@@ -76,6 +78,7 @@ def convert(
             output_type="pdf",
             rasterizer="pypdfium",
             optimize=0,
+            max_ocr_image_mpixels=MAX_OCR_MEGAPIXELS,
             jobs=1,
             use_threads=True,
             progress_bar=False,

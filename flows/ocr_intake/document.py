@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
+from PIL import Image
 
 from flows.ocr_intake.archive import archive
 from flows.ocr_intake.conversion import convert, typed_errors
@@ -16,6 +17,8 @@ from flows.ocr_intake.parameters import Mode, Parameters, Rotate
 from shared.errors import DocumentError
 from shared.outcomes import Finding, Reason
 from shared.preflight import Kind, PdfSurvey, find_kind, open_pdf, survey_pdf
+from shared.preflight.bombs import MEGABYTE
+from shared.preflight.damage import is_content_intact, is_damaged
 from shared.verification import check_pdf
 from shared.workflows import Inspection, Job, Product
 
@@ -34,6 +37,8 @@ class Look:
     mode: Mode
     megapixels: float
     survey: PdfSurvey | None = None
+    damaged: list[int] = field(default_factory=list)
+    """Numbers of pages that show nothing, or not all, because their content does not decode."""
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -60,9 +65,10 @@ class Look:
 
 def look_at(job: Job) -> Look:
     """Raises DocumentError for all that can be refused before the work."""
+    # Pillow refuses above twice this, by itself and before it decodes.
+    Image.MAX_IMAGE_PIXELS = int(job.budget.max_megapixels * MEGABYTE)
     kind = find_kind(job.document, job.budget)
-    look = _look_at_pdf(job) if kind is Kind.PDF else _look_at_image(job, kind)
-    return look
+    return _look_at_pdf(job) if kind is Kind.PDF else _look_at_image(job, kind)
 
 
 def _look_at_pdf(job: Job) -> Look:
@@ -85,17 +91,27 @@ def _look_at_pdf(job: Job) -> Look:
     if mode is Mode.REDO and any(finding.code in {"form", "xfa"} for finding in findings):
         mode = Mode.SKIP
         findings.append(Finding("redo_skipped", "OCRmyPDF replaces no OCR layer in a document with a form"))
-    look = Look(Kind.PDF, source, pages, mode, 0.0, survey, findings)
+    damaged = _find_damaged(source, pages)
+    findings += [Finding("content_damaged", page_number=number) for number in damaged]
+    look = Look(Kind.PDF, source, pages, mode, 0.0, survey, damaged, findings)
     look.megapixels = MEGAPIXELS_OF_A_PAGE * len(look.page_indexes)
     return look
 
 
+def _find_damaged(source: Path, pages: list[Page]) -> list[int]:
+    with pikepdf.open(source, suppress_warnings=True) as pdf:
+        return [
+            page.number
+            for page, leaf in zip(pages, pdf.pages, strict=True)
+            if (is_damaged(leaf) if page.source == BLANK else not is_content_intact(leaf.obj))
+        ]
+
+
 def _save_repaired(job: Job, target: Path) -> None:
     with typed_errors(), open_pdf(job.document, job.budget) as pdf:
-        root = pdf.trailer.get("/Root")
-        if not isinstance(root, pikepdf.Dictionary) or root.objgen != pdf.Root.objgen:
-            # qpdf finds a lost catalog, and would not write the way to it.
-            pdf.trailer["/Root"] = pdf.make_indirect(pdf.Root)
+        # qpdf finds a lost catalog, and writes neither it nor the table's size where the trailer had none.
+        pdf.trailer["/Root"] = pdf.make_indirect(pdf.Root)
+        pdf.trailer["/Size"] = len(pdf.objects) + 1
         pdf.save(target)
 
 
@@ -133,13 +149,14 @@ def produce(look: Look, job: Job) -> Product:
         files={"pdf": target.name, "txt": "result.txt"},
         facts=_facts(look, pages, level, engines),
         findings=tuple(sorted(found, key=lambda finding: (finding.page_number or 0, finding.code))),
-        depends_on=_depends_on(look, parameters, engines, found),
+        depends_on=_depends_on(look, engines, found),
     )
 
 
 def _recognise(look: Look, job: Job, engines: Engines) -> Path:
     """The PDF with its text layer; the source itself where no page had to be read."""
-    engines.recogniser.begin(may_turn=_parameters(job).rotate is Rotate.AUTO)
+    may_turn = _parameters(job).rotate is Rotate.AUTO
+    engines.recogniser.begin(may_turn=may_turn, max_pixels=job.budget.max_megapixels * MEGABYTE)
     if not look.page_indexes:
         return look.source
     target = job.scratch / "recognised.pdf"
@@ -198,6 +215,7 @@ def _facts(look: Look, pages: list[Page], level: str | None, engines: Engines) -
         "per_page": [page.to_fact() for page in pages],
         "pages_without_text": [page.number for page in pages if page.source == RECOGNISED and not page.words],
         "pages_blank": [page.number for page in pages if page.source == BLANK],
+        "pages_damaged": look.damaged,
         "pdfa": level,
         "kept_original": look.keep_original,
         "cut_off": look.survey is not None and look.survey.cut_off,
@@ -205,7 +223,7 @@ def _facts(look: Look, pages: list[Page], level: str | None, engines: Engines) -
     }
 
 
-def _depends_on(look: Look, parameters: Parameters, engines: Engines, findings: list[Finding]) -> tuple[str, ...]:
+def _depends_on(look: Look, engines: Engines, findings: list[Finding]) -> tuple[str, ...]:
     names = {"mode"} if look.kind is Kind.PDF and not look.keep_original else set()
     if not look.keep_original:
         names.add("pdfa")

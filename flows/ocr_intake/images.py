@@ -1,5 +1,7 @@
 """Images as PDF: every frame a page of its physical size, without loss wherever img2pdf can embed it as it is."""
 
+import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from shared.budgets import Budget
 from shared.errors import DocumentError
 from shared.outcomes import Finding, Reason
 from shared.preflight import Kind
-from shared.preflight.bombs import check_pages, decompression_bomb, too_many_pixels
+from shared.preflight.bombs import MEGABYTE, check_pages, decompression_bomb, too_many_pixels
 from shared.preflight.tiff import check_directories
 
 CREDIBLE_DPI = range(70, 2401)
@@ -32,7 +34,7 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
             Reason.DAMAGED, "The image cannot be read: its header is damaged or of an unknown variety; export it anew."
         ) from None
     except Image.DecompressionBombError as error:
-        raise too_many_pixels("The image", 2 * (Image.MAX_IMAGE_PIXELS or 0), Budget()) from error
+        raise _name_image_fault(str(error)) from None
     except OSError as error:
         if error.errno is not None:
             raise
@@ -42,6 +44,8 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
 
 
 def _name_image_fault(message: str) -> DocumentError:
+    if pixels := re.search(r"\((\d+) pixels\)", message):
+        return too_many_pixels("The image", int(pixels[1]), (Image.MAX_IMAGE_PIXELS or 0) / MEGABYTE)
     if "truncated" in message:
         return DocumentError(Reason.TRUNCATED, "The image ends in the middle; fetch or scan it again.")
     if "Decompressed data too large" in message or "too large" in message.lower():
@@ -58,8 +62,6 @@ def survey_image(path: Path, kind: Kind, budget: Budget) -> tuple[int, float]:
     """Pages and megapixels, from headers alone. Raises DocumentError."""
     if kind is Kind.TIFF:
         check_directories(path, budget)
-    # Pillow refuses above twice this, by itself and before it decodes.
-    Image.MAX_IMAGE_PIXELS = int(budget.max_megapixels * 1_000_000)
     pixels = 0
     with _open_image(path) as image:
         pages = getattr(image, "n_frames", 1) if kind is Kind.TIFF else 1
@@ -68,10 +70,10 @@ def survey_image(path: Path, kind: Kind, budget: Budget) -> tuple[int, float]:
             if index:
                 image.seek(index)
             size = image.width * image.height
-            if size > budget.max_megapixels * 1_000_000:
-                raise too_many_pixels("The image", size, budget)
+            if size > budget.max_megapixels * MEGABYTE:
+                raise too_many_pixels("The image", size, budget.max_megapixels)
             pixels += size
-    return pages, pixels / 1_000_000
+    return pages, pixels / MEGABYTE
 
 
 def write_pdf(path: Path, target: Path, folder: Path, kind: Kind, assume_dpi: int) -> list[Finding]:
@@ -122,7 +124,7 @@ def find_dpi(image: Image.Image, assume_dpi: int) -> tuple[tuple[float, float], 
         across, down = float(stated[0]), float(stated[1])  # type: ignore[index]
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return (assume_dpi, assume_dpi), True
-    rounded = {round(across), round(down)} if across == across and down == down else {0}
+    rounded = {round(across), round(down)} if math.isfinite(across + down) else {0}
     if any(value not in CREDIBLE_DPI or value in SCREEN_DPI for value in rounded) or max(rounded) > 4 * min(rounded):
         return (assume_dpi, assume_dpi), True
     return (across, down), False

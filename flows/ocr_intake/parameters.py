@@ -34,7 +34,7 @@ class Parameters(BaseModel):
         Field(
             min_length=1,
             title="Languages",
-            description="Tesseract's names, the most frequent first: eng, deu, fra, chi_sim. Each needs its data installed",
+            description="Tesseract's names, the most frequent first: eng, deu, fra. Each needs its data installed",
         ),
     ] = ("eng",)
     mode: Annotated[
@@ -71,7 +71,7 @@ class Parameters(BaseModel):
             ge=0,
             le=100,
             title="Review below confidence",
-            description="A document goes to review when the mean word confidence of its recognised pages, or of its "
-            "worst page, is lower",
+            description="A document goes to review when the mean word confidence of its recognised pages is lower, or "
+            "that of one page by 15 more",
         ),
-    ] = 70
+    ] = 75

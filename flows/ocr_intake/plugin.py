@@ -1,13 +1,15 @@
 """The recogniser as OCRmyPDF sees it: a plugin that takes the place of the tesseract program."""
 
 from collections.abc import Set
+from contextlib import closing
 from pathlib import Path
 
 import pluggy
-from ocrmypdf import hookimpl
+from ocrmypdf import PageContext, hookimpl
 from ocrmypdf._options import OcrOptions
 from ocrmypdf._plugin_manager import OcrmypdfPluginManager, get_plugin_manager
 from ocrmypdf.builtin_plugins import tesseract_ocr
+from ocrmypdf.helpers import Resolution
 from ocrmypdf.hocrtransform import OcrElement
 from ocrmypdf.pdfinfo import PdfInfo
 from ocrmypdf.pluginspec import OcrEngine, OrientationConfidence
@@ -15,6 +17,8 @@ from PIL import Image
 from pydantic import BaseModel
 
 from flows.ocr_intake.recogniser import Recogniser
+from shared.preflight.bombs import MEGABYTE, too_many_pixels
+from shared.verification import open_rendering
 
 
 class InProcessTesseract(OcrEngine):
@@ -68,6 +72,7 @@ class RecogniserPlugin:
     """Hooks, bound to one recogniser. OCRmyPDF calls them by name."""
 
     def __init__(self, recogniser: Recogniser, version: str) -> None:
+        self._recogniser = recogniser
         self._engine = InProcessTesseract(recogniser, version)
 
     @hookimpl
@@ -85,10 +90,20 @@ class RecogniserPlugin:
         return self._engine
 
     @hookimpl
-    def filter_ocr_image(self, page: object, image: Image.Image) -> Image.Image:
+    def filter_ocr_image(self, page: PageContext, image: Image.Image) -> Image.Image:
         # Tesseract takes no side above 32767 pixels.
         smaller: Image.Image = tesseract_ocr.filter_ocr_image(page, image)
         return smaller
+
+    @hookimpl
+    def rasterize_pdf_page(self, input_file: Path, raster_dpi: Resolution[float], pageno: int) -> None:
+        """Raises DocumentError before a giant page is drawn; otherwise leaves the drawing to OCRmyPDF."""
+        with open_rendering(input_file) as document, closing(document[pageno - 1]) as page:
+            # OCRmyPDF draws the whole MediaBox, whatever the CropBox.
+            left, bottom, right, top = page.get_mediabox()
+        pixels = abs((right - left) * (top - bottom)) * raster_dpi.x * raster_dpi.y / 72**2
+        if pixels > self._recogniser.max_pixels:
+            raise too_many_pixels(f"Page {pageno}, drawn to be read,", pixels, self._recogniser.max_pixels / MEGABYTE)
 
     @hookimpl
     def validate(self, pdfinfo: PdfInfo, options: OcrOptions) -> None:

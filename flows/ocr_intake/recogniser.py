@@ -1,5 +1,6 @@
 """Tesseract in this process: its models are loaded once, before the fork, and shared by every child."""
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,8 @@ class Recogniser:
     doubtful: set[int] = field(default_factory=set)
     """Indexes of pages that read badly, whether or not turning them helped."""
     may_turn: bool = True
+    max_pixels: float = math.inf
+    """Of one page drawn for recognition."""
 
     def __post_init__(self) -> None:
         folder = f"{self.data_folder}/"
@@ -67,8 +70,9 @@ class Recogniser:
         if has_orientation_model(self.data_folder):
             self._compass = tesserocr.PyTessBaseAPI(path=folder, lang="osd", psm=tesserocr.PSM.OSD_ONLY)
 
-    def begin(self, *, may_turn: bool) -> None:
+    def begin(self, *, may_turn: bool, max_pixels: float) -> None:
         """Forget the document before."""
+        self.max_pixels = max_pixels
         self.readings.clear()
         self.doubtful.clear()
         self.may_turn = may_turn

@@ -4,12 +4,14 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flows.ocr_intake.document import look_at, produce
-from flows.ocr_intake.engines import load_engines
 from flows.ocr_intake.forecast import forecast_work
 from flows.ocr_intake.judgement import judge_facts
 from flows.ocr_intake.parameters import Parameters
 from shared.workflows import Forecast, Inspection, Job, Judgement, Product
+
+# OCRmyPDF and Tesseract are imported where they are used: the process that talks to Prefect imports this module for
+# `Parameters` and `judge`, and OpenMP reads its limit once, when Tesseract's library is loaded.
+# ruff: noqa: PLC0415
 
 __all__ = ["RESULT_REVISION", "Parameters", "forecast", "inspect", "judge", "warm", "work"]
 
@@ -17,12 +19,15 @@ RESULT_REVISION = 1
 
 
 def warm(parameters: Parameters) -> Mapping[str, str]:
-    # Read once by OpenMP's runtime, when Tesseract's library is loaded.
     os.environ["OMP_THREAD_LIMIT"] = "1"
-    return load_engines(tuple(parameters.languages)).versions
+    from flows.ocr_intake import document, engines  # noqa: F401 - the child needs all that `document` imports
+
+    return engines.load_engines(tuple(parameters.languages)).versions
 
 
 def inspect(job: Job) -> Inspection:
+    from flows.ocr_intake.document import look_at
+
     return look_at(job).inspection
 
 
@@ -31,6 +36,8 @@ def forecast(inspection: Inspection) -> Forecast:
 
 
 def work(job: Job) -> Product:
+    from flows.ocr_intake.document import look_at, produce
+
     return produce(look_at(job), job)
 
 

@@ -10,7 +10,7 @@ from shared.preflight.bombs import MEGABYTE, decompression_bomb
 from shared.preflight.streams import READ_ERRORS, check_pixels, read_name
 
 PARSED_CONTENT_BYTES = 16 * MEGABYTE
-"""Longer content is measured and not read: a bomb built from calls does not need so much."""
+"""Longer content is measured and not searched: a bomb built from calls does not need so much."""
 MAX_FORM_DEPTH = 30
 """Acrobat's own limit is 28 (PDF 32000, annex C); pdfium stops at 30."""
 _CALL = re.compile(rb"/([^\s/<>\[\](){}%]+)\s+Do\b")
@@ -19,40 +19,42 @@ _INLINE_NUMBER = re.compile(rb"/(W|Width|H|Height)\s+(\d{1,12})")
 
 
 class ContentCost:
-    """Bytes of content that each form costs once its own calls are written out, computed once per form."""
+    """Bytes of content that a page costs once every call to a form is written out, as readers do."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
-        self._costs: dict[tuple[int, int], int] = {}
+        self._costs: dict[tuple[tuple[int, int], int], int] = {}
+        """By form and by depth below the page: a form may draw itself, and readers go on to a depth."""
+        self._data: dict[tuple[int, int], bytes] = {}
         self._limit = budget.max_decompressed_megabytes * MEGABYTE
 
     def check_page(self, page: pikepdf.Dictionary) -> None:
         """Raises DocumentError where the calls multiply beyond the budget."""
         data = b"\n".join(read_content(stream) for stream in find_contents(page))
-        cost = self._cost_of(data, page.get("/Resources"), ())
-        if cost > self._limit:
+        self._check_inline_images(data)
+        if self._cost_of(data, page.get("/Resources"), 0) > self._limit:
             raise decompression_bomb("The drawing instructions of a page", self._limit)
 
-    def _cost_of(self, data: bytes, resources: object, path: tuple[tuple[int, int], ...]) -> int:
-        self._check_inline_images(data)
+    def _cost_of(self, data: bytes, resources: object, depth: int) -> int:
         cost = len(data)
         forms = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
-        if not isinstance(forms, pikepdf.Dictionary) or len(path) >= MAX_FORM_DEPTH:
+        if not isinstance(forms, pikepdf.Dictionary) or depth >= MAX_FORM_DEPTH:
             return cost
         for name, calls in _count_calls(data).items():
             form = forms.get(f"/{name}")
             if isinstance(form, pikepdf.Stream) and read_name(form.get("/Subtype")) == "/Form":
-                cost += calls * self._cost_of_form(form, resources, path)
+                cost += calls * self._cost_of_form(form, resources, depth + 1)
             if cost > self._limit:
                 break
         return cost
 
-    def _cost_of_form(self, form: pikepdf.Stream, inherited: object, path: tuple[tuple[int, int], ...]) -> int:
-        key = form.objgen
-        if key in path:
-            return 0  # Readers stop at a form that draws itself.
+    def _cost_of_form(self, form: pikepdf.Stream, inherited: object, depth: int) -> int:
+        key = (form.objgen, depth)
         if key not in self._costs:
-            self._costs[key] = self._cost_of(read_content(form), form.get("/Resources", inherited), (*path, key))
+            if form.objgen not in self._data:
+                self._data[form.objgen] = read_content(form)
+                self._check_inline_images(self._data[form.objgen])
+            self._costs[key] = self._cost_of(self._data[form.objgen], form.get("/Resources", inherited), depth)
         return self._costs[key]
 
     def _check_inline_images(self, data: bytes) -> None:

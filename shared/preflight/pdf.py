@@ -78,7 +78,7 @@ def _check_pages(pdf: pikepdf.Pdf, budget: Budget) -> None:
 
 def _check_xfa(pdf: pikepdf.Pdf) -> None:
     # Without NeedsRendering the pages show the form as it was saved, and can be worked on.
-    if pdf.Root.get("/NeedsRendering") is True:
+    if pdf.Root.get_bool(pikepdf.Name.NeedsRendering, default=False, coerce=True):
         raise DocumentError(
             Reason.XFA_FORM,
             "The document is a dynamic XFA form, whose pages only Adobe Reader can build; print it to a new PDF.",
