@@ -1,7 +1,6 @@
 """The main job from nothing: embedded server, pool, deployment, worker, one batch, its report."""
 
 import argparse
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,17 +8,16 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 from scripts.demo_documents import draw_demo
 
-from scripts.embedded import log_file, render_environment, start_server, start_worker, stop_embedded
+from scripts.embedded import PREFECT_FILE, deploy, log_file, start_server, start_worker, stop_embedded
 from scripts.work_pools import apply_work_pools, read_work_pools
 from shared.commands.follow import run_and_follow
 from shared.embedded import Embedded, read_embedded
 from shared.errors import ConfigError, MailroomError
-from shared.settings import ROOT, Settings
+from shared.settings import Settings
 
 console = Console(highlight=False)
 
 WORKFLOW = "ocr-intake"
-PREFECT_FILE = "flows/ocr_intake/prefect.yaml"
 
 
 def main() -> int:
@@ -65,15 +63,6 @@ def bring_up(settings: Settings) -> Embedded:
     start_worker(settings, embedded, pools[0].name)
     console.print(f"worker    pool {pools[0].name}, log {log_file(settings, 'worker')}")
     return embedded
-
-
-def deploy(settings: Settings, embedded: Embedded, prefect_file: str) -> None:
-    """`prefect deploy`, as anyone would type it; its output is shown only where it fails."""
-    command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_file]
-    environment = render_environment(settings, embedded)
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ConfigError(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def _choose_folders(options: argparse.Namespace, settings: Settings) -> tuple[Path, Path]:

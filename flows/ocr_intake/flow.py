@@ -15,16 +15,23 @@ from shared.budgets import Budget
 
 @flow
 def ocr_intake(
-    source: Annotated[str, Field(description="Folder (or one file) to read; it is never written to")],
-    destination: Annotated[str, Field(description="Folder for the outputs; paths below it mirror the source")],
-    settings: Annotated[Parameters, Field(description="How pages are read")] = Parameters(),  # noqa: B008 - frozen
-    budget: Annotated[Budget, Field(description="What one document may cost")] = Budget(),  # noqa: B008 - frozen
-    max_failed_share: Annotated[
-        float, Field(ge=0, le=1, description="A larger share of quarantined inputs makes the run fail")
-    ] = 0.5,
-    dry_run: Annotated[bool, Field(description="Only look, and forecast pages, core-seconds and minutes")] = False,
+    source: str,
+    destination: str,
+    settings: Parameters = Parameters(),  # noqa: B008 - frozen
+    budget: Budget = Budget(),  # noqa: B008 - frozen
+    max_failed_share: Annotated[float, Field(ge=0, le=1)] = 0.5,
+    dry_run: bool = False,  # noqa: FBT001, FBT002 - Prefect passes parameters by name
 ) -> State[Any]:
-    """Read every document of a folder and publish a searchable PDF/A, its text and a receipt."""
+    """Read every document of a folder and publish a searchable PDF/A, its text and a receipt.
+
+    Args:
+        source: Folder (or one file) to read, as the worker sees it. It is never written to.
+        destination: Folder for the outputs; paths below it mirror the source. New, or used by Mailroom before.
+        settings: How pages are read.
+        budget: What one document may cost before it is quarantined.
+        max_failed_share: From 0 to 1. A larger share of quarantined inputs makes the run fail.
+        dry_run: Only look, and forecast pages, core-seconds and minutes.
+    """
     request = Request(
         workflow="ocr-intake",
         batch_id=str(runtime.flow_run.id),

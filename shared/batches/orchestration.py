@@ -33,6 +33,7 @@ FAILURES_FIRST: tuple[str | None, ...] = (None, Outcome.QUARANTINED, Outcome.REV
 def run_batch(request: Request) -> State[Any]:
     """Work on every document of the source; the state's message is the report in one sentence."""
     settings = Settings()
+    logging.getLogger("mailroom").setLevel(logging.INFO)  # Prefect carries it to the UI, but leaves its level alone.
     with BatchRun(request, settings) as run, _ProgressArtifact(run):
         _work_slices(run, settings.cores)
         report = run.report()
@@ -64,14 +65,19 @@ def conclude(report: BatchReport, max_failed_share: float) -> State[Any]:
 
 
 def _work_slices(run: BatchRun, cores: int) -> None:
-    @task(task_run_name="slice {number}: {documents} documents", cache_policy=NO_CACHE, persist_result=False)
-    def work_slice(number: int, documents: int) -> dict[str, int]:  # noqa: ARG001 - shown in the run's name
+    @task(
+        task_run_name="slice {number} of {slices}: {documents} document(s)", cache_policy=NO_CACHE, persist_result=False
+    )
+    def work_slice(number: int, slices: int, documents: int) -> dict[str, int]:  # noqa: ARG001 - shown in the run's name
         return run.work(run.slices[number - 1])
 
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=cores)
     with runner:
         futures = [
-            runner.submit(work_slice, {"number": piece.number, "documents": len(piece.items)}) for piece in run.slices
+            runner.submit(
+                work_slice, {"number": piece.number, "slices": len(run.slices), "documents": len(piece.items)}
+            )
+            for piece in run.slices
         ]
         _await_all(run, futures)
 

@@ -29,11 +29,23 @@ STYLES: dict[str | None, str] = {
 def show_status(limit: int) -> None:
     """The latest batches, newest first."""
     ledger = Ledger.open(Settings().ledger)
-    table = Table("batch", "workflow", "begun (UTC)", "inputs", "done", "duplicate", "review", "quarantined", "pending")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in (
+        "batch",
+        "workflow",
+        "begun (UTC)",
+        "inputs",
+        "done",
+        "duplicate",
+        "review",
+        "quarantined",
+        "pending",
+    ):
+        table.add_column(heading, no_wrap=True)
     for batch in ledger.latest_batches(limit):
         report = make_report(batch, ledger.inputs(batch.id), {})
         counts = (report.inputs, report.done, report.duplicate, report.review, report.quarantined, report.pending)
-        name = f"{batch.id[:8]}{' (dry run)' if batch.dry_run else ''}"
+        name = f"{batch.id[:8]}{' dry' if batch.dry_run else ''}"
         table.add_row(name, batch.workflow, f"{batch.created_at:%Y-%m-%d %H:%M}", *map(str, counts))
     console.print(table)
 
@@ -66,6 +78,7 @@ def print_report(report: BatchReport, inputs: Sequence[Input]) -> None:
     telling = [row for row in inputs if row.outcome != Outcome.DONE]
     if telling:
         table = Table("input", "outcome", "reason", "what was found", box=None, padding=(0, 2, 0, 0))
+        table.columns[0].overflow = "fold"  # A name cut short could be another input's.
         for row in telling[:ROWS]:
             style = STYLES.get(row.outcome, "magenta")
             found = f"same as {row.first_location}" if row.first_location else row.found
