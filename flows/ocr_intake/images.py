@@ -15,6 +15,7 @@ from shared.errors import DocumentError
 from shared.outcomes import Finding, Reason
 from shared.preflight import Kind
 from shared.preflight.bombs import MEGABYTE, check_pages, decompression_bomb, too_many_pixels
+from shared.preflight.kinds import TAIL_WINDOW_BYTES
 from shared.preflight.tiff import check_directories
 
 CREDIBLE_DPI = range(70, 2401)
@@ -34,19 +35,19 @@ def _open_image(path: Path) -> Iterator[Image.Image]:
             Reason.DAMAGED, "The image cannot be read: its header is damaged or of an unknown variety; export it anew."
         ) from None
     except Image.DecompressionBombError as error:
-        raise _name_image_fault(str(error)) from None
+        raise _name_image_fault(path, str(error)) from None
     except OSError as error:
         if error.errno is not None:
             raise
-        raise _name_image_fault(str(error)) from None
+        raise _name_image_fault(path, str(error)) from None
     except (ValueError, SyntaxError, EOFError, TypeError, KeyError, IndexError, OverflowError) as error:
-        raise _name_image_fault(str(error)) from None
+        raise _name_image_fault(path, str(error)) from None
 
 
-def _name_image_fault(message: str) -> DocumentError:
+def _name_image_fault(path: Path, message: str) -> DocumentError:
     if pixels := re.search(r"\((\d+) pixels\)", message):
         return too_many_pixels("The image", int(pixels[1]), (Image.MAX_IMAGE_PIXELS or 0) / MEGABYTE)
-    if "truncated" in message:
+    if "truncated" in message or _is_cut_off(path):
         return DocumentError(Reason.TRUNCATED, "The image ends in the middle; fetch or scan it again.")
     if "Decompressed data too large" in message or "too large" in message.lower():
         return decompression_bomb("The text or colour profile in the image", 64_000_000)
@@ -56,6 +57,16 @@ def _name_image_fault(message: str) -> DocumentError:
             "The image is compressed in a way that is not supported; export it as PNG or TIFF.",
         )
     return DocumentError(Reason.DAMAGED, "The image is damaged; export or scan it again.")
+
+
+def _is_cut_off(path: Path) -> bool:
+    """Whether a PNG or JPEG lacks the mark that ends it."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+        stream.seek(max(0, path.stat().st_size - TAIL_WINDOW_BYTES))
+        tail = stream.read()
+    ends = {b"\x89PNG": b"IEND", b"\xff\xd8\xff\xe0": b"\xff\xd9", b"\xff\xd8\xff\xe1": b"\xff\xd9"}
+    return ends.get(head, b"") not in tail
 
 
 def survey_image(path: Path, kind: Kind, budget: Budget) -> tuple[int, float]:
