@@ -73,7 +73,8 @@ def look_at(job: Job) -> Look:
 
 def _look_at_pdf(job: Job) -> Look:
     parameters = _parameters(job)
-    survey = survey_pdf(job.document, job.budget)
+    with typed_errors():
+        survey = survey_pdf(job.document, job.budget)
     job.announce_pages(survey.pages)
     source = job.scratch / "source.pdf"
     _save_repaired(job, source)
@@ -187,7 +188,12 @@ def _merge_text(page: Page, text: str) -> Page:
 
 
 def _check_text_layer(pages: list[Page], texts: list[str]) -> None:
-    lost = [page.number for page, text in zip(pages, texts, strict=True) if page.text.strip() and not text]
+    lost = [
+        page.number
+        for page, text in zip(pages, texts, strict=True)
+        # Dust read as a stroke may have no glyph; letters and digits have.
+        if not text and any(character.isalnum() for character in page.text)
+    ]
     if lost:
         raise DocumentError(
             Reason.OUTPUT_INVALID,

@@ -11,9 +11,12 @@ from shared.preflight.streams import READ_ERRORS, check_pixels, read_name
 
 PARSED_CONTENT_BYTES = 16 * MEGABYTE
 """Longer content is measured and not searched: a bomb built from calls does not need so much."""
+CALLS_COST = 4
+"""Drawing a form again costs no memory, only time: so much more of it than of new content."""
 MAX_FORM_DEPTH = 30
 """Acrobat's own limit is 28 (PDF 32000, annex C); pdfium stops at 30."""
 _CALL = re.compile(rb"/([^\s/<>\[\](){}%]+)\s+Do\b")
+_ESCAPE = re.compile(rb"#([0-9A-Fa-f]{2})")
 _INLINE_IMAGE = re.compile(rb"\bBI\b(.{0,512}?)\bID\s", re.DOTALL)
 _INLINE_NUMBER = re.compile(rb"/(W|Width|H|Height)\s+(\d{1,12})")
 
@@ -26,7 +29,7 @@ class ContentCost:
         self._costs: dict[tuple[tuple[int, int], int], int] = {}
         """By form and by depth below the page: a form may draw itself, and readers go on to a depth."""
         self._data: dict[tuple[int, int], bytes] = {}
-        self._limit = budget.max_decompressed_megabytes * MEGABYTE
+        self._limit = CALLS_COST * budget.max_decompressed_megabytes * MEGABYTE
 
     def check_page(self, page: pikepdf.Dictionary) -> None:
         """Raises DocumentError where the calls multiply beyond the budget."""
@@ -67,7 +70,7 @@ class ContentCost:
 def _count_calls(data: bytes) -> dict[str, int]:
     calls: dict[str, int] = {}
     for match in _CALL.finditer(data):
-        name = match[1].decode("latin-1")
+        name = _ESCAPE.sub(lambda code: bytes([int(code[1], 16)]), match[1]).decode("latin-1")
         calls[name] = calls.get(name, 0) + 1
     return calls
 

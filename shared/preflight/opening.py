@@ -12,10 +12,12 @@ from shared.budgets import Budget
 from shared.errors import DocumentError
 from shared.outcomes import Reason
 from shared.preflight.bombs import MEGABYTE, check_pages, decompression_bomb
+from shared.preflight.kinds import TAIL_WINDOW_BYTES
 from shared.preflight.streams import READ_ERRORS
 
 STRUCTURE_MEGABYTES = 64
 """Object streams, cross-reference streams and chained filters are read whole; none of them is this big in earnest."""
+PADDED_TAIL_BYTES = 1 << 16
 MAX_TREE_DEPTH = 200
 """qpdf walks the page tree by recursion; producers keep trees a handful of levels deep."""
 _ENDING = re.compile(rb"%%EO|startxref|trailer")
@@ -95,7 +97,16 @@ def _page_tree_loop() -> DocumentError:
 
 
 def diagnose(path: Path, message: str) -> DocumentError:
-    """Why qpdf gave up, from its words and from the end of the file: it has no error codes for this."""
+    """Why qpdf gave up, from its words and from the end of the file: it has no error codes for this.
+
+    A later qpdf may repair more, so the refusal stands only for this one.
+    """
+    error = _diagnose(path, message)
+    error.depends_on = ("engine.pikepdf",)
+    return error
+
+
+def _diagnose(path: Path, message: str) -> DocumentError:
     if "Loop detected" in message:
         return _page_tree_loop()
     if is_cut_off(path):
@@ -104,7 +115,7 @@ def diagnose(path: Path, message: str) -> DocumentError:
             "The file ends in the middle: its closing part is missing, so it was not transferred completely; "
             "fetch it again.",
         )
-    if "ncrypt" in message:
+    if "ncrypt" in message and "not a dictionary" not in message:
         return DocumentError(
             Reason.ENCRYPTED, "The document is encrypted in a way that cannot be undone here; supply an unlocked copy."
         )
@@ -120,5 +131,7 @@ def diagnose(path: Path, message: str) -> DocumentError:
 def is_cut_off(path: Path) -> bool:
     """Whether the last part, which names the cross-reference table, is missing altogether."""
     with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - 2048))
-        return _ENDING.search(stream.read()) is None
+        stream.seek(max(0, path.stat().st_size - PADDED_TAIL_BYTES))
+        # Disks and tapes pad files with zeros.
+        tail = stream.read().rstrip(b"\0 \t\r\n")
+    return _ENDING.search(tail[-TAIL_WINDOW_BYTES:]) is None

@@ -11,7 +11,7 @@ from shared.outcomes import Finding, Reason
 from shared.preflight.content import ContentCost, find_contents
 from shared.preflight.features import Features
 from shared.preflight.opening import is_cut_off, open_pdf
-from shared.preflight.streams import check_filters, check_stream
+from shared.preflight.streams import READ_ERRORS, check_filters, check_stream, read_name
 
 __all__ = ["PdfSurvey", "open_pdf", "survey_pdf"]
 
@@ -61,10 +61,16 @@ def _check_objects(pdf: pikepdf.Pdf, budget: Budget) -> Features:
     if isinstance(pdf.Root, pikepdf.Dictionary):
         features.note(pdf.Root)
     for item in pdf.objects:
-        if isinstance(item, pikepdf.Stream):
-            check_stream(item, budget)
-        elif isinstance(item, pikepdf.Dictionary):
-            features.note(item)
+        try:
+            if isinstance(item, pikepdf.Stream):
+                # Nobody unpacks an attachment to draw a page.
+                if read_name(item.get("/Type")) != "/EmbeddedFile":
+                    check_stream(item, budget)
+            elif isinstance(item, pikepdf.Dictionary):
+                features.note(item)
+        except READ_ERRORS:
+            # Damage in one object need not touch a page.
+            continue
     return features
 
 
@@ -73,6 +79,7 @@ def _check_pages(pdf: pikepdf.Pdf, budget: Budget) -> None:
     for page in pdf.pages:
         for stream in find_contents(page.obj):
             check_filters(stream)
+            check_stream(stream, budget)
         cost.check_page(page.obj)
 
 

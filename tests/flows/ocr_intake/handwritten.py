@@ -4,6 +4,7 @@ import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -93,7 +94,7 @@ def draw_page(lines: Sequence[str] = SENTENCES, size: tuple[int, int] = A4_AT_15
 def write_scan(target: Path, *pages: Image.Image, dpi: int | None = 150) -> Path:
     """TIFF, PNG, JPEG or PDF, by the suffix; several pages in TIFF and PDF."""
     first, rest = pages[0], pages[1:]
-    options: dict[str, object] = {"dpi": (dpi, dpi)} if dpi else {}
+    options: dict[str, Any] = {"dpi": (dpi, dpi)} if dpi else {}
     if target.suffix == ".pdf":
         options = {"resolution": dpi}
     if rest:
