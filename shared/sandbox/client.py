@@ -48,7 +48,7 @@ class Sandbox:
         self.close()
 
     def start(self) -> None:
-        """Blocks until the server is warm. ConfigError where the workflow refuses its parameters or cannot be loaded."""
+        """Blocks until the server is warm. ConfigError where the steps refuse the parameters or cannot be loaded."""
         with self._lock:
             server = self._find_server()
         self.engines = server.engines

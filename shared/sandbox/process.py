@@ -27,7 +27,7 @@ class ServerProcess:
         self.core_seconds = 0.0
         self._waiting: dict[int, Future[Ending]] = {}
         self._lock = threading.Lock()
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         lifeline_read, self._lifeline = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "shared.sandbox.server", module, parameters, str(lifeline_read)],

@@ -1,4 +1,4 @@
-"""A workflow that copies: what a document's first line says decides what becomes of it, so that faults come in as files."""
+"""A workflow that copies. A document's first word decides what becomes of it, so that faults come in as files."""
 
 import hashlib
 import os

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from shared.ledger import Batch, Ledger
@@ -29,13 +30,13 @@ def postgresql_url() -> Iterator[str]:
     if as_user:
         shutil.chown(folder, "postgres")
     data = folder / "data"
-    control = [*as_user, programs / "pg_ctl", "-D", data, "-w"]
+    control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w"]
     try:
-        initdb = [*as_user, programs / "initdb", "-D", data, "-A", "trust", "-U", "mailroom", "--no-sync"]
+        initdb = [*as_user, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "mailroom", "--no-sync"]
         subprocess.run(initdb, check=True, capture_output=True, cwd="/")
         options = f"-c listen_addresses='' -k {folder}"
         subprocess.run(
-            [*control, "-o", options, "-l", folder / "log", "start"], check=True, capture_output=True, cwd="/"
+            [*control, "-o", options, "-l", str(folder / "log"), "start"], check=True, capture_output=True, cwd="/"
         )
         yield f"postgresql://mailroom@/postgres?host={folder}"
     finally:
@@ -51,8 +52,6 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def _new_database(url: str, tmp_path: Path) -> str:
-    import psycopg
-
     name = f"test_{abs(hash(tmp_path))}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())

@@ -39,13 +39,18 @@ def test_other_conditions_give_another_receipt_newest_first(ledger: Ledger, leas
 def test_a_failing_transaction_leaves_nothing(ledger: Ledger, lease: Lease) -> None:
     """Receipt, output and settlement are written together or not at all."""
     ledger.add_inputs("b1", [new_input("a.pdf")])
-    with pytest.raises(OSError, match="disk"), ledger.fenced(lease) as transaction:
+    with pytest.raises(OSError, match="disk"):
+        write_and_fail(ledger, lease)
+    assert ledger.find_receipts("w", ["d" * 64]) == {}
+    assert ledger.count_outcomes("b1") == {None: 1}
+
+
+def write_and_fail(ledger: Ledger, lease: Lease) -> None:
+    with ledger.fenced(lease) as transaction:
         receipt_id = transaction.put_receipt(new_receipt())
         transaction.put_output("a.pdf", receipt_id, [new_file("a.pdf", "a.pdf")], NOW)
         transaction.settle("b1", Settlement("a.pdf", Outcome.DONE, receipt_id=receipt_id))
         raise OSError("disk full")
-    assert ledger.find_receipts("w", ["d" * 64]) == {}
-    assert ledger.count_outcomes("b1") == {None: 1}
 
 
 def test_two_inputs_never_share_a_path(ledger: Ledger, lease: Lease) -> None:
