@@ -72,7 +72,7 @@ def draw_demo(folder: Path) -> None:
     invoice = _as_pdf([_draw_invoice()])
     contents = {
         "invoice-2041.pdf": invoice,
-        "invoice-2041 (copy).pdf": invoice,
+        "scan-0042.pdf": invoice,
         "letter.pdf": _as_pdf([_draw_page("HARBOUR ARCHIVE LTD", LETTER, seed=2)]),
         "contracts/service-agreement.pdf": _as_pdf(
             [_draw_page("", page, seed=number) for number, page in enumerate(CONTRACT, start=3)]

@@ -41,6 +41,11 @@ class BatchReport:
         return self.quarantined / self.inputs if self.inputs else 0.0
 
     @property
+    def worked_on(self) -> int:
+        """Inputs that were neither duplicates nor settled by an older receipt."""
+        return self.inputs - self.duplicate - self.reused - self.pending
+
+    @property
     def sentence(self) -> str:
         """`9 inputs: 6 done, 1 duplicate, 2 quarantined`."""
         counts = {name: getattr(self, name) for name in ("done", "duplicate", "review", "quarantined", "pending")}

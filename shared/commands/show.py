@@ -90,7 +90,9 @@ def print_report(report: BatchReport, inputs: Sequence[Input]) -> None:
             f"... and {len(telling) - ROWS} more: uv run batch report {report.batch[:8]} --receipts FILE.jsonl"
         )
     console.print(f"\n[bold]{report.sentence}[/]")
+    if report.inputs and not report.worked_on:
+        console.print("All of it was done already.")
     console.print(
         f"{report.pages} pages, {report.words} words, {report.wall_seconds:.1f} s,"
-        f" {report.core_seconds:.1f} core-seconds ({report.fixed_core_seconds:.1f} of them before the first document)"
+        f" {report.core_seconds:.1f} core-seconds ({report.fixed_core_seconds:.1f} to start)"
     )

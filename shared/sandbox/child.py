@@ -23,9 +23,10 @@ FAULT_FILE = "fault.txt"
 OOM_SCORE = "800"
 """When the host runs out of memory, the kernel takes a child (-1000 to 1000, higher first), not the run."""
 
+NO_SPACE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 HOST_ERRNOS = frozenset(
     {
-        errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EROFS, errno.ESTALE,
+        errno.EIO, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EROFS, errno.ESTALE,
         errno.ETIMEDOUT, errno.EINTR, errno.ENOLCK, errno.ECONNRESET,
     }
 )  # fmt: skip
@@ -113,13 +114,17 @@ def _name_os_error(error: OSError, order: Order) -> Answer:
         return Refusal(
             Reason.OUTPUT_TOO_BIG, f"its work writes a file larger than {limit}", ("budget.output_megabytes",)
         )
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Failure("transient", f"no space left at {order.scratch.parent}: free some, or name another destination")
+    if error.errno in NO_SPACE_ERRNOS:
+        return Failure("transient", tell_no_space(order))
     if error.filename is not None and Path(os.fsdecode(error.filename)) == order.document:
         return Refusal(Reason.UNREADABLE, f"the file system says: {error.strerror}")
     if error.errno in HOST_ERRNOS:
         return Failure("transient", f"the host says: {error.strerror}")
     return Refusal(Reason.CRASHED, f"unexpected {type(error).__name__} ({error.strerror}) in {_place(error)}")
+
+
+def tell_no_space(order: Order) -> str:
+    return f"no space left at {order.scratch.parent}: free some, or name another destination"
 
 
 def _place(error: BaseException) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Self
 
 from shared.errors import ConfigError, TransientError
-from shared.sandbox.child import FAULT_FILE
+from shared.sandbox.child import FAULT_FILE, tell_no_space
 from shared.sandbox.process import ServerProcess
 from shared.sandbox.protocol import (
+    NO_SPACE,
     ChildCrashed,
     Ending,
     Failure,
@@ -97,6 +98,8 @@ def _make_report(order: Order, ending: Ending) -> Report:
     cost = (ending.core_seconds, ending.wall_seconds)
     if ending.refusal is not None:
         return Report(ending.refusal, *cost, ending.peak_bytes)
+    if ending.exit_code == NO_SPACE:
+        raise TransientError(tell_no_space(order))
     if ending.exit_code:
         _tell_fault(order)
         raise ChildCrashed(_name_exit(ending.exit_code), ending.core_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,8 @@ from shared.errors import TransientError
 from shared.outcomes import Finding, Reason
 from shared.workflows import JSON, Inspection, Product
 
+NO_SPACE = os.EX_TEMPFAIL
+"""Exit code of a child that had no room left even for its answer."""
 ANSWER_FILE = "answer.json"
 ANSWER_MAX_BYTES = 64_000_000
 """A receipt of 5,000 pages takes about 1 MB; what is larger than this is no answer."""

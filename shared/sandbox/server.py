@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from shared.errors import ConfigError
-from shared.sandbox.child import confine, run_order
-from shared.sandbox.protocol import Order
+from shared.sandbox.child import NO_SPACE_ERRNOS, confine, run_order
+from shared.sandbox.protocol import NO_SPACE, Order
 from shared.sandbox.watch import Watched
 from shared.workflows import Steps
 
@@ -83,6 +83,8 @@ class Server:
             confine(order, (self._parent_lifeline, self._own_lifeline))
             run_order(self._steps, order, pages_pipe)
             code = 0
+        except OSError as error:
+            code = NO_SPACE if error.errno in NO_SPACE_ERRNOS else 1
         finally:
             os._exit(code)  # Neither handlers nor buffers of the server may run here.
 

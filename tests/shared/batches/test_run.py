@@ -9,7 +9,7 @@ from shared.batches.report import BatchReport
 from shared.batches.run import BatchRun
 from shared.budgets import Budget
 from shared.errors import ConfigError
-from tests.shared.batches.conftest import Place
+from tests.shared.batches.place import Place
 
 MIXED = {"a.pdf": "one", "b/c.tif": "two", "copy.pdf": "one", "bad.pdf": "bad", "faint.pdf": "faint"}
 
