@@ -1,5 +1,6 @@
 """One document on its way: looked at, converted, archived, verified."""
 
+import filecmp
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -134,15 +135,13 @@ def produce(look: Look, job: Job) -> Product:
     pages = add_readings(look.pages, engines.recogniser.readings)
     target = job.scratch / "result.pdf"
     if look.keep_original:
-        shutil.copyfile(job.document, target)
-        level, findings = None, [Finding("kept_original", "the output is a copy of the input, byte by byte")]
+        level, findings = None, _copy_original(job.document, target)
     else:
         with typed_errors():
             level, findings = archive(recognised, target, parameters.pdfa.value)
-    texts = check_pdf(target, len(pages))
-    if look.mode is Mode.REDO:
-        pages = [_merge_text(page, text) for page, text in zip(pages, texts, strict=True)]
-    if not look.keep_original:
+        texts = check_pdf(target, len(pages))
+        if look.mode is Mode.REDO:
+            pages = [_merge_text(page, text) for page, text in zip(pages, texts, strict=True)]
         _check_text_layer(pages, texts)
     write_text(pages, job.scratch / "result.txt")
     found = [*look.findings, *findings, *_describe_pages(pages, engines)]
@@ -152,6 +151,14 @@ def produce(look: Look, job: Job) -> Product:
         findings=tuple(sorted(found, key=lambda finding: (finding.page_number or 0, finding.code))),
         depends_on=_depends_on(look, engines, found),
     )
+
+
+def _copy_original(document: Path, target: Path) -> list[Finding]:
+    """The same bytes, damaged or not, so that readers find what they found before. Raises DocumentError."""
+    shutil.copyfile(document, target)
+    if not filecmp.cmp(document, target, shallow=False):
+        raise DocumentError(Reason.OUTPUT_INVALID, "The document changed while it was copied; run it again.")
+    return [Finding("kept_original", "the output is a copy of the input, byte by byte")]
 
 
 def _recognise(look: Look, job: Job, engines: Engines) -> Path:

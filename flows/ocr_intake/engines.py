@@ -3,16 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import version
 
-import pikepdf.pdfa  # noqa: F401 - imported here for the children
 import pypdfium2
 import tesserocr
 from ocrmypdf._plugin_manager import OcrmypdfPluginManager
+from PIL import Image
 
 from flows.ocr_intake.models import check_languages, compute_model_version, find_data_folder
 from flows.ocr_intake.plugin import build_plugin_manager
 from flows.ocr_intake.recogniser import Recogniser
+
+# Libraries import these on first use: half of what a page costs beside its recognition, paid by every child again.
+LATE_MODULES = (
+    "fontTools.subset",
+    "fontTools.varLib.instancer",
+    "ocrmypdf._validation_coordinator",
+    "ocrmypdf.fpdf_renderer",
+    "pikepdf.pdfa",
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Engines:
 @lru_cache(maxsize=1)
 def load_engines(languages: tuple[str, ...]) -> Engines:
     """Raises ConfigError where a language has no data here. The last set stays loaded."""
+    _import_late_modules()
     folder = find_data_folder()
     check_languages(languages, folder)
     tesseract = tesserocr.tesseract_version().split()[1]
@@ -41,3 +52,11 @@ def load_engines(languages: tuple[str, ...]) -> Engines:
             "engine.pdfium": str(pypdfium2.PDFIUM_INFO.version),
         },
     )
+
+
+def _import_late_modules() -> None:
+    for name in LATE_MODULES:
+        import_module(name)
+    # fontTools' own list of the modules that it finds by the tables in a font.
+    import_module("fontTools.ttLib.tables")._moduleFinderHint()
+    Image.init()
