@@ -27,6 +27,16 @@ from shared.workflows import Judgement, Product
 log = logging.getLogger("mailroom.batches")
 
 ATTEMPTS = 6
+COSTS = frozenset(
+    {
+        Reason.CPU_TIMEOUT,
+        Reason.STALLED,
+        Reason.WALL_TIMEOUT,
+        Reason.OUT_OF_MEMORY,
+        Reason.OUTPUT_TOO_BIG,
+        Reason.CRASHED,
+    }
+)
 CRASHES = 3
 """A child that dies by a signal may be the kernel's or an operator's victim; the third time it is the document."""
 
@@ -135,8 +145,14 @@ class Clerk:
             assert isinstance(answer, Refusal)
             judgement = Judgement(Outcome.QUARANTINED, answer.reason, answer.found)
             files = {}
-            receipt = self._receipt(item, report, answer.depends_on, {}, ())
+            receipt = self._receipt(item, report, self._name_causes(answer), {}, ())
         return Result(_judge(receipt, judgement), files)
+
+    def _name_causes(self, refusal: Refusal) -> tuple[str, ...]:
+        """What the work cost may be due to any parameter or engine; of the budgets only to the one that was spent."""
+        if refusal.reason not in COSTS:
+            return refusal.depends_on
+        return (*refusal.depends_on, *(name for name in self._conditions if not name.startswith("budget.")))
 
     def _receipt(
         self,

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 
 from shared.budgets import Budget
-from shared.errors import ConfigError, DocumentError
+from shared.errors import ConfigError, DocumentError, MailroomError
 from shared.outcomes import Reason
 from shared.sandbox.lifeline import arm_lifeline
 from shared.sandbox.protocol import Answer, Failure, Order, Refusal, write_answer
@@ -69,7 +69,7 @@ def run_order(steps: Steps, order: Order, pages_pipe: int) -> None:
     answer: Answer
     try:
         answer = _call(steps, order, pages_pipe)
-    except (MemoryError, DocumentError, ConfigError, OSError) as error:
+    except (MemoryError, MailroomError, OSError) as error:
         answer = _name_known(error, order)
     except Exception as error:  # noqa: BLE001 - whatever a library raises on a hostile file ends here, with its traceback
         answer = Refusal(Reason.CRASHED, f"unexpected {type(error).__name__} in {_place(error)}")
@@ -97,8 +97,8 @@ def _call(steps: Steps, order: Order, pages_pipe: int) -> Product | Inspection:
 def _name_known(error: BaseException, order: Order) -> Answer:
     if isinstance(error, DocumentError):
         return Refusal(error.reason, error.found, error.depends_on)
-    if isinstance(error, ConfigError):
-        return Failure("config", str(error))
+    if isinstance(error, MailroomError):
+        return Failure("config" if isinstance(error, ConfigError) else "transient", str(error))
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         limit = f"{order.budget.memory_megabytes} MB"
         return Refusal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -131,14 +132,20 @@ def write_answer(scratch: Path, answer: Answer, **extra: JSON) -> None:
 
 def read_answer(scratch: Path) -> tuple[Answer, dict[str, JSON]]:
     """ChildCrashed where there is none, or none that can be understood: the child is not trusted."""
-    path = scratch / ANSWER_FILE
     try:
-        if path.is_symlink() or path.stat().st_size > ANSWER_MAX_BYTES:
-            raise ChildCrashed("its answer is larger than any answer is")
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(_read_regular(scratch / ANSWER_FILE))
         return _parse_answer(raw["kind"], raw["body"], scratch), raw
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ChildCrashed(f"it left no answer that can be understood ({type(error).__name__})") from error
+
+
+def _read_regular(path: Path) -> bytes:
+    # A link could lead to any file, and opening a pipe would wait for a writer.
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > ANSWER_MAX_BYTES:
+            raise ValueError("no regular file, or larger than any answer is")
+        return file.read()
 
 
 def _parse_answer(kind: str, body: dict[str, Any], scratch: Path) -> Answer:
@@ -153,7 +160,7 @@ def _parse_answer(kind: str, body: dict[str, Any], scratch: Path) -> Answer:
         raise ValueError(kind)
     body["depends_on"] = tuple(body["depends_on"])
     for name in body["files"].values():
-        _check_file(scratch, name)
+        _check_plain_file(scratch, name)
     return Product(**body)
 
 
@@ -161,7 +168,7 @@ def _parse_refusal(raw: dict[str, Any]) -> Refusal:
     return Refusal(Reason(raw["reason"]), raw["found"], tuple(raw["depends_on"]))
 
 
-def _check_file(scratch: Path, name: str) -> None:
+def _check_plain_file(scratch: Path, name: str) -> None:
     path = scratch / name
     if Path(name).name != name or path.is_symlink() or not path.is_file():
         raise ValueError(f"{name} is no plain file in scratch")

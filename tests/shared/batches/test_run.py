@@ -89,6 +89,14 @@ def test_a_refusal_for_the_budget_is_tried_again_with_a_larger_one(place: Place)
     assert place.run(place.request(Budget(max_megabytes=7))).reused == 0
 
 
+def test_a_crash_is_tried_again_when_anything_but_a_budget_changes(place: Place) -> None:
+    """What a document's work costs may be due to any parameter, so that each of them is a reason to try again."""
+    place.fill({"a.pdf": "crash"})
+    place.run()
+    assert place.run(place.request(Budget(max_pages=7))).reused == 1
+    assert place.run(flavour="other").reused == 0
+
+
 def test_a_lost_output_is_published_again(place: Place) -> None:
     """An output that was deleted or cut short comes back, though its receipt stands."""
     place.fill({"a.pdf": "one", "b.pdf": "two"})

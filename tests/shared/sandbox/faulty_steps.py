@@ -1,0 +1,201 @@
+"""Steps whose work goes wrong in one named way each."""
+
+import ctypes
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.errors import ConfigError, DocumentError, TransientError
+from shared.outcomes import Outcome, Reason
+from shared.workflows import Forecast, Inspection, Job, Judgement, Product
+
+RESULT_REVISION = 1
+
+
+class Parameters(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    fault: str = "none"
+    warm_fault: str = ""
+
+
+def warm(parameters: BaseModel) -> Mapping[str, str]:
+    assert isinstance(parameters, Parameters)
+    if parameters.warm_fault == "config":
+        raise ConfigError("no such language: tlh")
+    if parameters.warm_fault == "thread":
+        threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    if parameters.warm_fault == "error":
+        raise KeyError("warm")
+    if parameters.warm_fault == "slow":
+        time.sleep(30)
+    return {"engine.faulty": "1"}
+
+
+def inspect(job: Job) -> Inspection:
+    return Inspection("text", 1, 1, 1.0)
+
+
+def forecast(inspection: Inspection) -> Forecast:
+    return Forecast(float(inspection.pages))
+
+
+def judge(facts: Mapping[str, Any], parameters: BaseModel) -> Judgement:
+    return Judgement(Outcome.DONE)
+
+
+def work(job: Job) -> Product:
+    assert isinstance(job.parameters, Parameters)
+    return FAULTS[job.parameters.fault](job) or Product({}, {"pages": 1, "words": 0})
+
+
+def sleep(job: Job) -> None:
+    time.sleep(600)
+
+
+def spin_in_c(job: Job) -> None:
+    """Backtracks for ever without ever giving Python's lock away."""
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def spin_after_pages(job: Job) -> None:
+    """Uses twice the base budget, and says first that it has pages enough."""
+    job.announce_pages(10)
+    begun = time.process_time()
+    while time.process_time() - begun < 2:
+        pass
+
+
+def spin_in_a_grandchild(job: Job) -> None:
+    subprocess.run(["sh", "-c", "while :; do :; done"], check=True)
+
+
+def leave_a_grandchild(job: Job) -> Product:
+    left = subprocess.Popen(["sleep", "600"])
+    return Product({}, {"pages": 1, "words": 0, "left": left.pid})
+
+
+def sleep_with_grandchild(job: Job) -> None:
+    subprocess.run(["sleep", "600"], check=True)
+
+
+def allocate(job: Job) -> None:
+    held = [b"x" * 10_000_000 for _ in range(1000)]
+    raise AssertionError(len(held))
+
+
+def allocate_some(job: Job) -> None:
+    held = b"x" * 60_000_000
+    assert held
+
+
+def allocate_in_grandchildren(job: Job) -> None:
+    """Each process stays below the limit of one; together they are above the group's."""
+    script = "import time; held = b'x' * 60_000_000; time.sleep(600)"
+    programs = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
+    for program in programs:
+        program.wait()
+
+
+def write_much(job: Job) -> None:
+    with (job.scratch / "large").open("wb") as file:
+        for _ in range(100):
+            file.write(bytes(1_000_000))
+
+
+def segfault(job: Job) -> None:
+    ctypes.string_at(0)
+
+
+def abort(job: Job) -> None:
+    os.abort()
+
+
+def leave(job: Job) -> None:
+    os._exit(3)
+
+
+def leave_with_a_false_answer(job: Job) -> None:
+    (job.scratch / "answer.json").write_text('{"kind": "Product"')
+    os._exit(0)
+
+
+def leave_with_a_pipe_for_an_answer(job: Job) -> None:
+    os.mkfifo(job.scratch / "answer.json")
+    os._exit(0)
+
+
+def kill_itself(job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def raise_document_error(job: Job) -> None:
+    raise DocumentError(Reason.XFA_FORM, "a form", depends_on=("fault",))
+
+
+def raise_transient_error(job: Job) -> None:
+    raise TransientError("not now")
+
+
+def raise_config_error(job: Job) -> None:
+    raise ConfigError("not so")
+
+
+def raise_key_error(job: Job) -> None:
+    raise KeyError("secret words of the document")
+
+
+def raise_recursion_error(job: Job) -> None:
+    raise_recursion_error(job)
+
+
+def raise_no_space(job: Job) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def raise_io_error(job: Job) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def open_the_document(job: Job) -> None:
+    job.document.read_bytes()
+
+
+def answer_with_a_link(job: Job) -> Product:
+    (job.scratch / "out").symlink_to("/etc/hostname")
+    return Product({"pdf": "out"}, {"pages": 1, "words": 0})
+
+
+def answer_from_outside(job: Job) -> Product:
+    return Product({"pdf": "../../etc/hostname"}, {"pages": 1, "words": 0})
+
+
+def print_much(job: Job) -> None:
+    for stream in (1, 2):
+        for _ in range(50):
+            os.write(stream, b"noise\n" * 100_000)
+
+
+def tell_environment(job: Job) -> Product:
+    environment = "\n".join(f"{name}={value}" for name, value in os.environ.items())
+    with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 - a pseudo file
+        environment += file.read().decode()
+    with tempfile.NamedTemporaryFile() as file:
+        place = file.name
+    return Product({}, {"pages": 1, "words": 0, "environment": environment, "temporary": place})
+
+
+FAULTS: dict[str, Callable[[Job], Product | None]] = {
+    "none": lambda _job: None,
+    **{name: value for name, value in globals().items() if callable(value) and value.__module__ == __name__},
+}
