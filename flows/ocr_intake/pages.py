@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from flows.ocr_intake.recogniser import Reading
-from shared.verification import draw_page, is_blank, open_rendering, read_texts
+from shared.verification import draw_page, find_image_share, is_blank, is_dust, open_rendering, read_texts
 
 EMBEDDED, RECOGNISED, BLANK = "embedded", "recognised", "blank"
+FEW_WORDS = 40
+MOST_OF_A_PAGE = 0.5
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class Page:
     source: str = RECOGNISED
     mean_confidence: float | None = None
     words: int = 0
+    scan_beside_text: bool = False
+    """Has a few words of its own, such as a stamp by the sender, over an image that fills the page."""
+    dust: bool = False
+    """Shows so little that, if nothing can be read, there is nothing to read."""
 
     def to_fact(self) -> dict[str, Any]:
         confidence = None if self.mean_confidence is None else round(self.mean_confidence, 1)
@@ -37,29 +43,35 @@ def look_at_pages(path: Path) -> list[Page]:
     with open_rendering(path) as document:
         for number, text in enumerate(read_texts(document), start=1):
             if text:
-                pages.append(Page(number, text, EMBEDDED, words=len(text.split())))
+                words = len(text.split())
+                beside = words <= FEW_WORDS and find_image_share(document, number - 1) >= MOST_OF_A_PAGE
+                pages.append(Page(number, text, EMBEDDED, words=words, scan_beside_text=beside))
                 continue
             image = draw_page(document, number - 1)
             # A page that cannot be drawn is not known to be blank.
             blank = image is not None and is_blank(image)
-            pages.append(Page(number, source=BLANK if blank else RECOGNISED))
+            dust = image is not None and is_dust(image)
+            pages.append(Page(number, source=BLANK if blank else RECOGNISED, dust=dust))
     return pages
 
 
 def add_readings(pages: Sequence[Page], readings: Mapping[int, Reading]) -> list[Page]:
     """Pages with what was read on them; `readings` are by page index."""
     return [
-        page
-        if (reading := readings.get(page.number - 1)) is None
-        else replace(
-            page,
-            text=reading.text.rstrip("\f\n") + "\n" if reading.words else "",
-            source=RECOGNISED,
-            mean_confidence=reading.mean_confidence,
-            words=reading.words,
-        )
-        for page in pages
+        page if (reading := readings.get(page.number - 1)) is None else _add_reading(page, reading) for page in pages
     ]
+
+
+def _add_reading(page: Page, reading: Reading) -> Page:
+    if not reading.words:
+        return replace(page, text="", words=0, source=BLANK if page.dust else RECOGNISED)
+    return replace(
+        page,
+        text=reading.text.rstrip("\f\n") + "\n",
+        source=RECOGNISED,
+        mean_confidence=reading.mean_confidence,
+        words=reading.words,
+    )
 
 
 def mean_confidence(pages: Sequence[Page]) -> float | None:

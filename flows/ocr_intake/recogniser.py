@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import tesserocr
@@ -30,8 +30,6 @@ class Reading:
     confidences: tuple[float, ...]
     """Per word, 0..100, in reading order."""
     size: tuple[int, int]
-    turned_degrees: int = 0
-    """How far the image was turned, clockwise, before it could be read."""
 
     @property
     def words(self) -> int:
@@ -57,6 +55,8 @@ class Recogniser:
     """By page index."""
     doubtful: set[int] = field(default_factory=set)
     """Indexes of pages that read badly, whether or not turning them helped."""
+    turns: dict[int, int] = field(default_factory=dict)
+    """Page index -> degrees, clockwise, by which the page had to be turned before it could be read."""
     may_turn: bool = True
     max_pixels: float = math.inf
     """Of one page drawn for recognition."""
@@ -75,6 +75,7 @@ class Recogniser:
         self.max_pixels = max_pixels
         self.readings.clear()
         self.doubtful.clear()
+        self.turns.clear()
         self.may_turn = may_turn
 
     def read_page(self, image_file: Path, page_index: int) -> Reading:
@@ -93,14 +94,18 @@ class Recogniser:
         if (reading.mean_confidence or 0.0) >= BADLY_READ_BELOW:
             return reading
         self.doubtful.add(page_index)
-        degrees = self._find_turn(image_file) if self.may_turn else 0
+        may_turn = self.may_turn and page_index not in self.turns
+        degrees = self._find_turn(image_file) if may_turn else 0
         if not degrees:
             return reading
         with tempfile.TemporaryDirectory() as folder:
             turned_file = Path(folder) / "turned.png"
             _turn_image(image_file, turned_file, degrees)
             turned = self._read(turned_file)
-        return replace(turned, turned_degrees=degrees) if turned.score > reading.score else reading
+        if turned.score <= reading.score:
+            return reading
+        self.turns[page_index] = degrees
+        return turned
 
     def _read(self, image_file: Path) -> Reading:
         reader = self._reader

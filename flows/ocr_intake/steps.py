@@ -26,7 +26,7 @@ def warm(parameters: Parameters) -> Mapping[str, str]:
 
 
 def inspect(job: Job) -> Inspection:
-    from flows.ocr_intake.document import look_at
+    from flows.ocr_intake.look import look_at
 
     return look_at(job).inspection
 
@@ -36,7 +36,8 @@ def forecast(inspection: Inspection) -> Forecast:
 
 
 def work(job: Job) -> Product:
-    from flows.ocr_intake.document import look_at, produce
+    from flows.ocr_intake.document import produce
+    from flows.ocr_intake.look import look_at
 
     return produce(look_at(job), job)
 
