@@ -20,6 +20,9 @@ from shared.preflight.bombs import MEGABYTE
 from shared.verification import check_pdf
 from shared.workflows import Job, Product
 
+NOT_CONVERTIBLE = frozenset({Reason.DAMAGED, Reason.UNSUPPORTED_FILTER, Reason.IMAGE_UNSUPPORTED})
+"""Refusals by OCRmyPDF that say nothing against the document as it is."""
+
 
 def produce(look: Look, job: Job) -> Product:
     """Raises DocumentError."""
@@ -56,17 +59,29 @@ def _copy_original(document: Path, target: Path) -> list[Finding]:
 
 
 def _recognise(look: Look, job: Job, engines: Engines) -> Path:
-    """The PDF with its text layer; the source itself where no page had to be read."""
+    """The PDF with its text layer; the source itself where no page had to be read, or none could be."""
     may_turn = parameters_of(job).rotate is Rotate.AUTO
     engines.recogniser.begin(may_turn=may_turn, max_pixels=job.budget.max_megapixels * MEGABYTE)
     if not look.page_indexes:
         return look.source
-    target = job.scratch / "recognised.pdf"
+    try:
+        return _convert_upright(look, job.scratch, engines)
+    except DocumentError as error:
+        if look.mode is not Mode.SKIP or error.reason not in NOT_CONVERTIBLE:
+            raise
+        # The document is sound enough to be handed over; that its pages were not read is for a person to see.
+        look.findings.append(Finding("not_recognised", error.found))
+        engines.recogniser.begin(may_turn=False, max_pixels=0)
+        return look.source
+
+
+def _convert_upright(look: Look, scratch: Path, engines: Engines) -> Path:
+    target = scratch / "recognised.pdf"
     indexes = look.page_indexes if look.mode is Mode.SKIP else None
     convert(look.source, target, engines.manager, mode=look.mode.value, page_indexes=indexes)
-    turns = dict(engines.recogniser.turns)
-    if turns:
-        upright = job.scratch / "upright.pdf"
+    # Readings are kept: the second pass reads nothing that the first has read.
+    if turns := dict(engines.recogniser.turns):
+        upright = scratch / "upright.pdf"
         _turn_pages(look.source, upright, turns)
         convert(upright, target, engines.manager, mode=look.mode.value, page_indexes=indexes)
     return target

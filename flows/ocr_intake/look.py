@@ -44,7 +44,7 @@ class Look:
     def page_indexes(self) -> list[int]:
         """Of the pages to recognise."""
         if self.mode is Mode.SKIP:
-            return [page.number - 1 for page in self.pages if page.source == RECOGNISED]
+            return [page.number - 1 for page in self.pages if page.source == RECOGNISED and page.drawable]
         return [page.number - 1 for page in self.pages]
 
     @property
@@ -67,27 +67,13 @@ def look_at(job: Job) -> Look:
 
 
 def _look_at_pdf(job: Job) -> Look:
-    parameters = parameters_of(job)
     with typed_errors():
         survey = survey_pdf(job.document, job.budget)
     job.announce_pages(survey.pages)
     source = job.scratch / "source.pdf"
     _save_repaired(job, source)
-    with typed_errors():
-        pages = look_at_pages(source)
-    if len(pages) != survey.pages:
-        raise DocumentError(
-            Reason.DAMAGED,
-            f"Two readers disagree about the pages of the document ({survey.pages} and {len(pages)}); "
-            "ask for an intact copy.",
-        )
-    mode, findings = parameters.mode, list(survey.findings)
-    if survey.keep_original and mode is not Mode.SKIP:
-        mode = Mode.SKIP
-    if mode is Mode.REDO and any(finding.code in {"form", "xfa"} for finding in findings):
-        mode = Mode.SKIP
-        findings.append(Finding("redo_skipped", "OCRmyPDF replaces no OCR layer in a document with a form"))
-    damaged = _find_damaged(source, pages)
+    pages, damaged = _look_at_repaired(source, survey.pages)
+    mode, findings = _choose_mode(parameters_of(job).mode, survey)
     findings += [Finding("content_damaged", page_number=number) for number in damaged]
     if mode is Mode.SKIP:
         findings += [_image_not_read(page.number) for page in pages if page.scan_beside_text]
@@ -96,17 +82,42 @@ def _look_at_pdf(job: Job) -> Look:
     return look
 
 
+def _look_at_repaired(source: Path, expected: int) -> tuple[list[Page], list[int]]:
+    """The pages, and the numbers of those whose content is damaged."""
+    with typed_errors():
+        pages = look_at_pages(source)
+        if len(pages) == expected:
+            return pages, _find_damaged(source, pages)
+    raise DocumentError(
+        Reason.DAMAGED,
+        f"Two readers disagree about the pages of the document ({expected} and {len(pages)}); ask for an intact copy.",
+    )
+
+
+def _choose_mode(wanted: Mode, survey: PdfSurvey) -> tuple[Mode, list[Finding]]:
+    """What can be done of what was asked for, and the findings so far."""
+    findings = list(survey.findings)
+    if survey.keep_original:
+        return Mode.SKIP, findings
+    if wanted is Mode.REDO and any(finding.code in {"form", "xfa"} for finding in findings):
+        findings.append(Finding("redo_skipped", "OCRmyPDF replaces no OCR layer in a document with a form"))
+        return Mode.SKIP, findings
+    return wanted, findings
+
+
 def _image_not_read(page_number: int) -> Finding:
     return Finding("image_not_read", "a few words of text lie over an image; mode redo reads the image", page_number)
 
 
 def _find_damaged(source: Path, pages: list[Page]) -> list[int]:
     with pikepdf.open(source, suppress_warnings=True) as pdf:
-        return [
-            page.number
-            for page, leaf in zip(pages, pdf.pages, strict=True)
-            if (is_damaged(leaf) if page.source == BLANK else not is_content_intact(leaf.obj))
-        ]
+        return [page.number for page, leaf in zip(pages, pdf.pages, strict=True) if _is_page_damaged(page, leaf)]
+
+
+def _is_page_damaged(page: Page, leaf: pikepdf.Page) -> bool:
+    if page.source == BLANK:
+        return is_damaged(leaf)
+    return not page.drawable or not is_content_intact(leaf.obj)
 
 
 def _save_repaired(job: Job, target: Path) -> None:

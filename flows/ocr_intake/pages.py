@@ -24,6 +24,7 @@ class Page:
     words: int = 0
     scan_beside_text: bool = False
     """Has a few words of its own, such as a stamp by the sender, over an image that fills the page."""
+    drawable: bool = True
     dust: bool = False
     """Shows so little that, if nothing can be read, there is nothing to read."""
 
@@ -48,10 +49,11 @@ def look_at_pages(path: Path) -> list[Page]:
                 pages.append(Page(number, text, EMBEDDED, words=words, scan_beside_text=beside))
                 continue
             image = draw_page(document, number - 1)
-            # A page that cannot be drawn is not known to be blank.
-            blank = image is not None and is_blank(image)
-            dust = image is not None and is_dust(image)
-            pages.append(Page(number, source=BLANK if blank else RECOGNISED, dust=dust))
+            if image is None:
+                pages.append(Page(number, drawable=False))
+                continue
+            source = BLANK if is_blank(image) else RECOGNISED
+            pages.append(Page(number, source=source, dust=source == RECOGNISED and is_dust(image)))
     return pages
 
 

@@ -236,3 +236,13 @@ def test_a_stamp_on_a_scan_does_not_hide_that_the_scan_was_not_read(tmp_path: Pa
     again = work(stamped, mode="redo")
     assert "quick brown fox" in read(tmp_path, again)
     assert "Filed 2024" in read(tmp_path, again)
+
+
+def test_a_page_that_cannot_be_converted_leaves_the_document_as_it_was(tmp_path: Path, work: Work) -> None:
+    """OCRmyPDF gives up on a graphics stack this deep; a person gets the document, and is told."""
+    path = tmp_path / "deep.pdf"
+    path.write_bytes(hand.content_pdf(b"q " * 20_000 + b"100 100 200 200 re f"))
+    product = work(path)
+    assert "not_recognised" in codes(product)
+    assert steps.judge(product.facts, steps.Parameters()).reason is Reason.TEXT_MISSING
+    assert check_pdf(tmp_path / "scratch" / product.files["pdf"], 1) == [""]
