@@ -19,7 +19,7 @@ LEFT, RIGHT = 260, 2220
 BODY = 46  # 11 pt.
 LINE = 70
 SKEW_DEGREES = 0.6
-SPECKS_PER_PAGE = 300
+SPECKS_PER_PAGE = 200
 
 
 class Sheet:
@@ -92,7 +92,7 @@ class Sheet:
         pen = ImageDraw.Draw(turned)
         for _ in range(SPECKS_PER_PAGE):
             x, y = chance.randrange(A4[0]), chance.randrange(A4[1])
-            pen.rectangle((x, y, x + chance.randrange(3), y + chance.randrange(3)), fill=0)
+            pen.rectangle((x, y, x + chance.randrange(2), y + chance.randrange(2)), fill=0)
         return turned.convert("1", dither=Image.Dither.NONE)
 
 
