@@ -13,7 +13,7 @@ from flows.ocr_intake.engines import Engines, load_engines
 from flows.ocr_intake.look import Look, parameters_of
 from flows.ocr_intake.pages import BLANK, RECOGNISED, Page, add_readings, mean_confidence, write_text
 from flows.ocr_intake.parameters import Mode, Rotate
-from shared.errors import DocumentError
+from shared.errors import DocumentError, TransientError
 from shared.outcomes import Finding, Reason
 from shared.preflight import Kind
 from shared.preflight.bombs import MEGABYTE
@@ -51,10 +51,10 @@ def produce(look: Look, job: Job) -> Product:
 
 
 def _copy_original(document: Path, target: Path) -> list[Finding]:
-    """The same bytes, damaged or not, so that readers find what they found before. Raises DocumentError."""
+    """The same bytes, damaged or not, so that readers find what they found before. Raises TransientError."""
     shutil.copyfile(document, target)
     if not filecmp.cmp(document, target, shallow=False):
-        raise DocumentError(Reason.OUTPUT_INVALID, "The document changed while it was copied; run it again.")
+        raise TransientError(f"{document.name} changed while it was copied")
     return [Finding("kept_original", "the output is a copy of the input, byte by byte")]
 
 

@@ -72,3 +72,17 @@ def test_what_is_denied_says_which_rule(tmp_path: Path) -> None:
     assert "ISO_19005_2" in findings[0].detail or "pikepdf:" in findings[0].detail
     with pikepdf.open(target) as pdf:
         assert len(pdf.pages) == 1
+
+
+def test_what_a_claim_costs_is_told(tmp_path: Path, work: Callable[..., Product]) -> None:
+    """A hidden note cannot go into an archive file; the receipt says that it went."""
+    scan, noted = hand.write_scan(tmp_path / "scan.pdf", hand.draw_page()), tmp_path / "noted.pdf"
+    with pikepdf.open(scan) as pdf:
+        note = pikepdf.Dictionary(
+            Type=pikepdf.Name.Annot, Subtype=pikepdf.Name.Text, Rect=[9, 9, 29, 29], F=2, Contents="hidden"
+        )
+        pdf.pages[0].obj.Annots = pikepdf.Array([pdf.make_indirect(note)])
+        pdf.save(noted)
+    product = work(noted)
+    assert product.facts["pdfa"] == "2b"
+    assert "annotations_removed" in {finding.code for finding in product.findings}
