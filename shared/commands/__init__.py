@@ -6,8 +6,9 @@ from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from shared.errors import ConfigError, MailroomError
+from shared.errors import ConfigError, TransientError
 
 app = typer.Typer(
     help="Start, follow and report batches of documents.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -73,9 +74,6 @@ def main() -> None:
     """Entry point: what we understand is one line on stderr and exit code 1; the rest is a traceback."""
     try:
         app()
-    except ConfigError as error:
-        errors.print(f"[bold red]batch:[/] {error}")
-        sys.exit(2)
-    except MailroomError as error:
-        errors.print(f"[bold red]batch:[/] {error}")
-        sys.exit(1)
+    except (ConfigError, TransientError) as error:  # A DocumentError can come from `--here` only: as a traceback.
+        errors.print("[bold red]batch:[/]", escape(str(error)))
+        sys.exit(2 if isinstance(error, ConfigError) else 1)

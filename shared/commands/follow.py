@@ -36,7 +36,7 @@ def run_and_follow(
 ) -> int:
     """Exit code: 0 where the run completed, 1 where it failed, 130 after Ctrl-C."""
     name = workflow.replace("_", "-")
-    with _connect() as client:
+    with _connect(source) as client:
         deployment = _find_deployment(client, name)
         parameters = {
             **parse_settings(settings, deployment.parameter_openapi_schema or {}),
@@ -55,13 +55,15 @@ def run_and_follow(
 
 
 @contextmanager
-def _connect() -> Iterator[SyncPrefectClient]:
+def _connect(source: Path) -> Iterator[SyncPrefectClient]:
     """The configured server or, if none is, the embedded one."""
     url = PREFECT_API_URL.value()
     if url is None:
         embedded = read_embedded(Settings())
         if embedded is None:
             raise ConfigError("no Prefect server: set PREFECT_API_URL, or start the embedded one: scripts/demo --keep")
+        if not source.exists():  # Only there is the worker's file system certainly ours.
+            raise ConfigError(f"source {source} does not exist")
         url = embedded.api_url
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         try:
@@ -138,9 +140,12 @@ def _conclude(run: FlowRun, report: Path | None) -> int:
             f"the run ended as {state.name}: {state.message}. This ledger ({Settings().ledger.split('@')[-1]}) knows"
             " nothing of its batch: where the worker keeps another one, name it in MAILROOM_LEDGER_URL"
         ) from None
-    print_report(summary, ledger.inputs(summary.batch))
+    if summary.dry_run:
+        console.print(state.message)
+    elif summary.inputs or state.is_completed():
+        print_report(summary, ledger.inputs(summary.batch))
     if report:
         write_json(report, {**summary.as_json(), "state": state.name})
-    if not state.is_completed():
+    if not state.is_completed():  # A report that does not add up, or a batch that never began, is told by the state.
         console.print(f"[bold red]{state.name}[/]: {state.message}")
     return 0 if state.is_completed() else 1

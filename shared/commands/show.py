@@ -71,9 +71,9 @@ def write_json(path: Path, body: dict[str, Any]) -> None:
 
 def print_report(report: BatchReport, inputs: Sequence[Input]) -> None:
     """What needs a person first, then the sums."""
-    if report.dry_run and report.forecast:
+    if report.forecast:
         for name, value in report.forecast.items():
-            console.print(f"  {name.replace('_', ' ')}: {value}")
+            console.print(f"{name.replace('_', ' '):<20} {value}")
         return
     telling = [row for row in inputs if row.outcome != Outcome.DONE]
     if telling:

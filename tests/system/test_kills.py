@@ -62,7 +62,30 @@ def cancel(stack: Stack, run: UUID) -> list[psutil.Process]:
     return doomed
 
 
-STRIKES: tuple[Strike, ...] = (kill_child, kill_fork_server, kill_flow, kill_worker, kill_everything, cancel)
+def terminate_worker(stack: Stack, run: UUID) -> list[psutil.Process]:
+    """What a restart or a rolling update does."""
+    doomed = stack.children()
+    stack.worker.terminate()
+    return doomed
+
+
+def terminate_flow(stack: Stack, run: UUID) -> list[psutil.Process]:
+    doomed = [*stack.fork_servers(), *stack.children()]
+    for process in stack.flow_processes():
+        process.terminate()
+    return doomed
+
+
+STRIKES: tuple[Strike, ...] = (
+    kill_child,
+    kill_fork_server,
+    kill_flow,
+    kill_everything,
+    cancel,
+    kill_worker,
+    terminate_worker,
+    terminate_flow,
+)
 
 
 @pytest.mark.slow

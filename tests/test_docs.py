@@ -1,0 +1,30 @@
+"""What the documentation says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared.outcomes import Reason
+from shared.settings import ROOT, Settings
+
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "flows").glob("*/README.md")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link points at a file that exists."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_reason_has_its_remedy() -> None:
+    """docs/operate.md says what to do about every reason."""
+    page = (ROOT / "docs" / "operate.md").read_text()
+    assert [reason for reason in Reason if f"`{reason}`" not in page] == []
+
+
+def test_every_setting_is_described() -> None:
+    """docs/operate.md names every environment variable that is read."""
+    page = (ROOT / "docs" / "operate.md").read_text()
+    assert [name for name in Settings.model_fields if f"`MAILROOM_{name.upper()}`" not in page] == []
