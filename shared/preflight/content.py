@@ -1,7 +1,8 @@
 """What drawing a page would take, from its content streams and the forms that they call."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import pikepdf
 
@@ -21,29 +22,51 @@ _INLINE_IMAGE = re.compile(rb"\bBI\b(.{0,512}?)\bID\s", re.DOTALL)
 _INLINE_NUMBER = re.compile(rb"/(W|Width|H|Height)\s+(\d{1,12})")
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What is kept of a content stream: its length, and how often it calls which name."""
+
+    length: int
+    calls: Mapping[str, int]
+
+
 class ContentCost:
     """Bytes of content that a page costs once every call to a form is written out, as readers do."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._measured: dict[tuple[int, int], Measured] = {}
         self._costs: dict[tuple[tuple[int, int], int], int] = {}
         """By form and by depth below the page: a form may draw itself, and readers go on to a depth."""
-        self._data: dict[tuple[int, int], bytes] = {}
-        self._limit = CALLS_COST * budget.max_decompressed_megabytes * MEGABYTE
+        self._content_limit = budget.max_decompressed_megabytes * MEGABYTE
+        self._limit = CALLS_COST * self._content_limit
 
     def check_page(self, page: pikepdf.Dictionary) -> None:
-        """Raises DocumentError where the calls multiply beyond the budget."""
-        data = b"\n".join(read_content(stream) for stream in find_contents(page))
-        self._check_inline_images(data)
-        if self._cost_of(data, page.get("/Resources"), 0) > self._limit:
-            raise decompression_bomb("The drawing instructions of a page", self._limit)
+        """Raises DocumentError where the content is too long, or its calls multiply beyond the budget."""
+        length = cost = 0
+        for stream in find_contents(page):
+            measured = self._measure(stream)
+            length += measured.length
+            cost += self._cost_of(measured, page.get("/Resources"), 0)
+            if length > self._content_limit or cost > self._limit:
+                raise decompression_bomb("The drawing instructions of a page", self._content_limit)
 
-    def _cost_of(self, data: bytes, resources: object, depth: int) -> int:
-        cost = len(data)
+    def _measure(self, stream: pikepdf.Stream) -> Measured:
+        key = stream.objgen
+        if key not in self._measured:
+            data = read_content(stream)
+            short = len(data) <= PARSED_CONTENT_BYTES
+            if short:
+                self._check_inline_images(data)
+            self._measured[key] = Measured(len(data), _count_calls(data) if short else {})
+        return self._measured[key]
+
+    def _cost_of(self, content: Measured, resources: object, depth: int) -> int:
+        cost = content.length
         forms = resources.get("/XObject") if isinstance(resources, pikepdf.Dictionary) else None
         if not isinstance(forms, pikepdf.Dictionary) or depth >= MAX_FORM_DEPTH:
             return cost
-        for name, calls in _count_calls(data).items():
+        for name, calls in content.calls.items():
             form = forms.get(f"/{name}")
             if isinstance(form, pikepdf.Stream) and read_name(form.get("/Subtype")) == "/Form":
                 cost += calls * self._cost_of_form(form, resources, depth + 1)
@@ -54,10 +77,7 @@ class ContentCost:
     def _cost_of_form(self, form: pikepdf.Stream, inherited: object, depth: int) -> int:
         key = (form.objgen, depth)
         if key not in self._costs:
-            if form.objgen not in self._data:
-                self._data[form.objgen] = read_content(form)
-                self._check_inline_images(self._data[form.objgen])
-            self._costs[key] = self._cost_of(self._data[form.objgen], form.get("/Resources", inherited), depth)
+            self._costs[key] = self._cost_of(self._measure(form), form.get("/Resources", inherited), depth)
         return self._costs[key]
 
     def _check_inline_images(self, data: bytes) -> None:
@@ -82,9 +102,8 @@ def find_contents(page: pikepdf.Dictionary) -> Iterator[pikepdf.Stream]:
 
 
 def read_content(stream: pikepdf.Stream) -> bytes:
-    """Decoded, or empty where it is damaged or long: streams were measured before, so this is bounded."""
+    """Decoded, or empty where it is damaged: streams were measured before, so this is bounded."""
     try:
-        data = stream.read_bytes()
+        return stream.read_bytes()
     except READ_ERRORS:
         return b""
-    return data if len(data) <= PARSED_CONTENT_BYTES else b" " * len(data)

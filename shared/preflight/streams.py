@@ -32,8 +32,8 @@ CONTENT_FILTERS = FLATE | {
 MAX_FILTERS = 10
 # pikepdf fails to put a message into words when the file's own bytes in it are not UTF-8.
 READ_ERRORS = (pikepdf.PdfError, NotImplementedError, UnicodeDecodeError)
-IMAGE_SLACK_BYTES = 64 * MEGABYTE
-"""Rows padded, masks, sloppy producers: what an image may hold beyond the pixels that it promises."""
+IMAGE_SLACK_SHARE = 4
+"""Rows padded, masks, sloppy producers: a fourth of the budget is what an image may hold beyond what it promises."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def check_stream(stream: pikepdf.Stream, budget: Budget) -> None:
     size = find_dictionary_size(stream, filters, raw)
     if read_name(stream.get("/Subtype")) == "/Image":
         check_pixels(size.pixels, budget)
-        limit = size.pixels * size.bits_per_pixel // 8 + IMAGE_SLACK_BYTES
+        limit = size.pixels * size.bits_per_pixel // 8 + limit // IMAGE_SLACK_SHARE
     elif not IMAGE_CODECS.isdisjoint(filters) and size.pixels > limit:
         raise decompression_bomb("A stream of page content, compressed as an image,", limit)
     if len(raw) * DEFLATE_MAX_RATIO ** sum(name in FLATE for name in filters) > limit:

@@ -74,6 +74,11 @@ def form_in_itself() -> bytes:
     return hand.render_pdf([hand.CATALOG, hand.PAGES, page, hand.stream(b"/F Do"), form])
 
 
+def one_stream_many_times() -> bytes:
+    page = hand.page(b"/Contents[%s]" % (b"4 0 R " * 1000))
+    return hand.render_pdf([hand.CATALOG, hand.PAGES, page, hand.stream(deflated_zeros(30), b"/Filter/FlateDecode")])
+
+
 def cross_reference_stream() -> bytes:
     body = b"%%PDF-1.7\n1 0 obj\n%s\nendobj\n2 0 obj\n%s\nendobj\n3 0 obj\n%s\nendobj\n"
     body %= (hand.CATALOG, hand.PAGES, hand.page(b""))
@@ -116,6 +121,7 @@ def inline_image() -> bytes:
         (content_as_giant_image, Reason.BOMB),
         (forms_in_forms, Reason.BOMB),
         (form_in_itself, Reason.BOMB),
+        (one_stream_many_times, Reason.BOMB),
         (promised_pixels, Reason.TOO_BIG),
         (jpeg_header, Reason.TOO_BIG),
         (jpeg_2000_header, Reason.TOO_BIG),
