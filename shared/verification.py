@@ -19,7 +19,7 @@ INK_CONTRAST = 24
 """Grey levels, of 255, by which faint ink differs from its paper; JPEG noise on white stays below 20."""
 INK_SHARE = 1e-5
 """Of a page: ten pixels of A4 at 100 dpi, a single small digit."""
-DUST_SHARE = 3e-5
+DUST_SHARE = 5e-5
 """Of a page: what dust leaves at most after thin strokes were taken away; a tick by pen is more."""
 MUCH_INK = 0.01
 """Share above which nobody needs to look closer: filtering costs more than the whole look else."""

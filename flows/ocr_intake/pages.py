@@ -65,8 +65,12 @@ def add_readings(pages: Sequence[Page], readings: Mapping[int, Reading]) -> list
 
 
 def _add_reading(page: Page, reading: Reading) -> Page:
+    readable = any(character.isalnum() for character in reading.text)
+    if page.dust and not readable:
+        # Specks read as stops and commas.
+        return replace(page, text="", words=0, source=BLANK)
     if not reading.words:
-        return replace(page, text="", words=0, source=BLANK if page.dust else RECOGNISED)
+        return replace(page, text="", words=0, source=RECOGNISED)
     return replace(
         page,
         text=reading.text.rstrip("\f\n") + "\n",
