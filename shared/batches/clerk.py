@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import stamina
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from shared.batches.plan import Item
 from shared.batches.report import render_receipt
@@ -219,7 +219,8 @@ class Clerk:
 def _may_heal(error: Exception) -> bool:
     if isinstance(error, (LeaseLostError, SandboxClosed)):
         return False
-    return isinstance(error, (TransientError, OperationalError, OSError))
+    # Two runs into two destinations may write the first receipt of one document at once: the later one then finds it.
+    return isinstance(error, (TransientError, OperationalError, IntegrityError, OSError))
 
 
 def _crashed(crash: ChildCrashed) -> Refusal:

@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect import task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -97,14 +99,15 @@ class _ProgressArtifact:
 
     def __init__(self, run: BatchRun) -> None:
         self._run = run
+        self._id: UUID | None = None
+        self._shown = -1
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="progress-artifact", daemon=True)
 
     def __enter__(self) -> None:
         workflow = self._run.request.workflow
-        artifact = create_progress_artifact(0.0, key=f"{workflow}-progress", description="Inputs settled")
-        self._id = artifact if isinstance(artifact, UUID) else None
-        self._shown = -1
+        with _outliving_outages():
+            self._id = create_progress_artifact(0.0, key=f"{workflow}-progress", description="Inputs settled")
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
@@ -120,9 +123,10 @@ class _ProgressArtifact:
         settled, total = self._run.progress()
         if settled == self._shown or self._id is None:
             return
-        self._shown = settled
         share = 100.0 * settled / total if total else 100.0
-        update_progress_artifact(self._id, share, description=f"{settled} of {total} inputs settled")
+        with _outliving_outages():
+            update_progress_artifact(self._id, share, description=f"{settled} of {total} inputs settled")
+            self._shown = settled
 
 
 def _publish_table(report: BatchReport, inputs: Sequence[Input]) -> None:
@@ -133,4 +137,14 @@ def _publish_table(report: BatchReport, inputs: Sequence[Input]) -> None:
     ]
     shown = f" The first {TABLE_ROWS} rows are shown." if len(ordered) > TABLE_ROWS else ""
     description = f"{report.sentence}.{shown} All of them: `batch report {report.batch}`."
-    create_table_artifact(rows, key=f"{report.workflow}-inputs", description=description)
+    with _outliving_outages():
+        create_table_artifact(rows, key=f"{report.workflow}-inputs", description=description)
+
+
+@contextmanager
+def _outliving_outages() -> Iterator[None]:
+    """An artifact only shows what the ledger knows: a server that is away for a moment must not fail a batch."""
+    try:
+        yield
+    except httpx.HTTPError as error:
+        log.warning("artifact.skipped detail=%s", error)

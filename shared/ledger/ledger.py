@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import CursorResult, Engine, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from shared.errors import ConfigError, DocumentError
@@ -64,8 +65,11 @@ class Ledger:
 
     def take_lease(self, wanted: Lease) -> Lease | None:
         """None while another run holds it; a fresh fencing number otherwise."""
-        with self._write() as session:
-            return take_lease(session, wanted)
+        try:
+            with self._write() as session:
+                return take_lease(session, wanted)
+        except IntegrityError:  # On PostgreSQL two runs may insert the very first row at once: one of them is late.
+            return None
 
     def renew_lease(self, lease: Lease) -> None:
         with self._writing.begin() as connection:

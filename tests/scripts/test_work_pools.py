@@ -21,7 +21,7 @@ def test_urgent_work_comes_first() -> None:
     """No two lanes of a pool share a priority, and the urgent one has the best."""
     for pool in read_work_pools():
         ordered = sorted(pool.lanes, key=lambda lane: lane.priority)
-        assert [lane.name for lane in ordered][0] == "urgent"
+        assert ordered[0].name == "urgent"
         assert len({lane.priority for lane in pool.lanes}) == len(pool.lanes)
 
 
