@@ -107,7 +107,8 @@ class _ProgressArtifact:
     def __enter__(self) -> None:
         workflow = self._run.request.workflow
         with _outliving_outages():
-            self._id = create_progress_artifact(0.0, key=f"{workflow}-progress", description="Inputs settled")
+            created = create_progress_artifact(0.0, key=f"{workflow}-progress", description="Inputs settled")
+            self._id = UUID(str(created))  # Typed as if it could be a coroutine, which it is only in async code.
         self._thread.start()
 
     def __exit__(self, *_: object) -> None:
