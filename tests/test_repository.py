@@ -73,6 +73,32 @@ def test_verbs_can_be_executed() -> None:
     assert not [str(path) for path in verbs if not os.access(ROOT / path, os.X_OK)]
 
 
+def run_setup(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(ROOT / "scripts" / "setup"), *options]
+    settings = {**os.environ, **environment}
+    # From another folder, as from a cron line.
+    return subprocess.run(command, cwd="/", env=settings, check=False, capture_output=True, text=True)
+
+
+def test_setup_is_silent_where_nothing_is_missing() -> None:
+    assert run_setup().returncode == 0
+    again = run_setup()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_setup_says_where_language_data_was_expected(tmp_path: Path) -> None:
+    """Installing a package would not help: the recogniser looks in this folder and nowhere else."""
+    refused = run_setup(TESSDATA_PREFIX=str(tmp_path))
+    assert refused.returncode == 1
+    assert f"{tmp_path} has no eng.traineddata" in refused.stderr
+
+
+def test_setup_refuses_what_it_does_not_know() -> None:
+    refused = run_setup("--everything")
+    assert refused.returncode == 1
+    assert "usage: scripts/setup" in refused.stderr
+
+
 def test_agents_lists_every_verb() -> None:
     verbs = [str(path) for path in FILES if path.match("scripts/*") and not path.suffix]
     agents = (ROOT / "AGENTS.md").read_text()
