@@ -32,6 +32,21 @@ def count_unpacked(data: bytes | memoryview, filters: Sequence[str], limit_bytes
     return _count(chunks, limit_bytes)
 
 
+def unpack_head(data: bytes | memoryview, filters: Sequence[str], wanted_bytes: int) -> bytes:
+    """The first bytes behind the filters; empty where one of them is not among `STAGES`."""
+    chunks = split(data)
+    for name in filters:
+        if name not in STAGES:
+            return b""
+        chunks = STAGES[name](chunks)
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= wanted_bytes:
+            break
+    return head
+
+
 def _count(chunks: Iterator[bytes], limit_bytes: int) -> int:
     total = 0
     for chunk in chunks:

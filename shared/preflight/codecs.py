@@ -6,8 +6,10 @@ Size = tuple[int, int]
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xDA)})
-JBIG2_PAGE_INFORMATION = 48
-JBIG2_HEIGHT_UNKNOWN = 0xFFFFFFFF
+JBIG2_SIZED = frozenset({4, 6, 7, 20, 22, 23, 36, 38, 39, 40, 42, 43, 48})
+"""Segments that begin with a width and a height: text, halftone, generic and refinement regions, and the page."""
+JBIG2_LONG_REFERENCES = 7
+JBIG2_UNKNOWN = 0xFFFFFFFF
 
 
 def find_image_size(filter_name: str, data: bytes | memoryview) -> Size | None:
@@ -47,18 +49,21 @@ def find_jpx_size(data: bytes) -> Size | None:
 
 
 def find_jbig2_size(data: bytes) -> Size | None:
-    """From the page information segment of an embedded stream (ITU-T T.88, 7.2 and 7.4.8)."""
+    """The larger of the page and any region drawn on it, in an embedded stream (ITU-T T.88, 7.2 and 7.4)."""
+    sizes: list[Size] = []
     position = 0
     while position + 11 <= len(data):
         flags, referred = data[position + 4], data[position + 5] >> 5
-        if referred == 7:
-            return None
+        if referred == JBIG2_LONG_REFERENCES:
+            break
         number = int.from_bytes(data[position : position + 4], "big")
         reference_bytes = 1 if number <= 256 else 2 if number <= 65536 else 4
         header = 6 + referred * reference_bytes + (4 if flags & 0x40 else 1)
         length = int.from_bytes(data[position + header : position + header + 4], "big")
-        if flags & 0x3F == JBIG2_PAGE_INFORMATION:
+        if flags & 0x3F in JBIG2_SIZED and position + header + 12 <= len(data):
             width, height = struct.unpack_from(">II", data, position + header + 4)
-            return width, 0 if height == JBIG2_HEIGHT_UNKNOWN else height
+            sizes.append((width, 0 if height == JBIG2_UNKNOWN else height))
+        if length == JBIG2_UNKNOWN:
+            break
         position += header + 4 + length
-    return None
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)

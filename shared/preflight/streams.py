@@ -13,6 +13,7 @@ from shared.preflight.bombs import (
     count_unpacked,
     decompression_bomb,
     too_many_pixels,
+    unpack_head,
 )
 from shared.preflight.codecs import find_image_size
 
@@ -30,6 +31,8 @@ CONTENT_FILTERS = FLATE | {
     "/Crypt",
 }
 MAX_FILTERS = 10
+HEAD_BYTES = 1 << 20
+"""Where codecs state their dimensions, even behind a long colour profile."""
 # pikepdf fails to put a message into words when the file's own bytes in it are not UTF-8.
 READ_ERRORS = (pikepdf.PdfError, NotImplementedError, UnicodeDecodeError)
 IMAGE_SLACK_SHARE = 4
@@ -91,7 +94,9 @@ def check_pixels(pixels: int, budget: Budget) -> None:
 
 def find_dictionary_size(stream: pikepdf.Stream, filters: tuple[str, ...], raw: memoryview) -> ImageSize:
     width, height = find_number(stream, "/Width", "/W"), find_number(stream, "/Height", "/H")
-    if len(filters) == 1 and (own := find_image_size(filters[0], raw)):
+    # A JPEG packed once more has its header behind the packing.
+    head = unpack_head(raw, filters[:-1], HEAD_BYTES) if filters and filters[-1] in IMAGE_CODECS else b""
+    if head and (own := find_image_size(filters[-1], head)):
         width, height = max(width, own[0]), max(height, own[1])
     if filters and filters[-1] in {"/CCITTFaxDecode", "/CCF"}:
         width, height = _find_fax_size(stream, width, height)

@@ -94,6 +94,11 @@ def jpeg_header() -> bytes:
     return hand.image_pdf(jpeg_that_states(60_000, 60_000), b"/Width 10/Height 10/Filter/DCTDecode" + GRAY)
 
 
+def packed_jpeg_header() -> bytes:
+    packed = zlib.compress(jpeg_that_states(60_000, 60_000))
+    return hand.image_pdf(packed, b"/Width 10/Height 10/Filter[/FlateDecode/DCTDecode]" + GRAY)
+
+
 def jpeg_2000_header() -> bytes:
     size = b"\xff\x4f\xff\x51" + struct.pack(">HHIIII", 41, 0, 60_000, 60_000, 0, 0) + bytes(40)
     return hand.image_pdf(size, b"/Width 10/Height 10/Filter/JPXDecode" + GRAY)
@@ -124,6 +129,7 @@ def inline_image() -> bytes:
         (one_stream_many_times, Reason.BOMB),
         (promised_pixels, Reason.TOO_BIG),
         (jpeg_header, Reason.TOO_BIG),
+        (packed_jpeg_header, Reason.TOO_BIG),
         (jpeg_2000_header, Reason.TOO_BIG),
         (fax_parameters, Reason.TOO_BIG),
         (inline_image, Reason.TOO_BIG),

@@ -31,6 +31,13 @@ def test_a_jbig2_page_behind_other_segments_is_found() -> None:
     assert find_jbig2_size(dictionary + page) == (640, 480)
 
 
+def test_a_region_larger_than_its_jbig2_page_counts() -> None:
+    """Decoders make room for each region before they place it on the page."""
+    page = struct.pack(">IBBBI", 0, 48, 0, 1, 19) + struct.pack(">IIII", 64, 48, 0, 0) + bytes(3)
+    region = struct.pack(">IBBBI", 1, 38, 0, 1, 18) + struct.pack(">IIII", 90_000, 80_000, 0, 0) + bytes(2)
+    assert find_jbig2_size(page + region) == (90_000, 80_000)
+
+
 @pytest.mark.parametrize("filter_name", ["/DCTDecode", "/JPXDecode", "/JBIG2Decode", "/FlateDecode"])
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\xff\xd8\xff\xc0\x00", b"\xff\x4f\xff\x51\x00", bytes(40)])
 def test_a_damaged_header_says_nothing(filter_name: str, data: bytes) -> None:
