@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import stamina
+import stamina.instrumentation
 from prefect import task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -35,12 +37,23 @@ FAILURES_FIRST: tuple[str | None, ...] = (None, Outcome.QUARANTINED, Outcome.REV
 def run_batch(request: Request) -> State[Any]:
     """Work on every document of the source; the state's message is the report in one sentence."""
     settings = Settings()
-    logging.getLogger("mailroom").setLevel(logging.INFO)  # Prefect carries it to the UI, but leaves its level alone.
+    _set_up_logging()
     with BatchRun(request, settings) as run, _ProgressArtifact(run):
         _work_slices(run, settings.cores)
         report = run.report()
         _publish_table(report, run.ledger.inputs(report.batch))
     return conclude(report, request.max_failed_share)
+
+
+def _set_up_logging() -> None:
+    logging.getLogger("mailroom").setLevel(logging.INFO)  # Prefect carries it to the UI, but leaves its level alone.
+    stamina.instrumentation.set_on_retry_hooks([_log_retry])
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    log.warning(
+        "document.retried attempt=%d wait=%.1fs cause=%s", details.retry_num, details.wait_for, details.caused_by
+    )
 
 
 def forecast_batch(request: Request) -> State[Any]:
