@@ -45,9 +45,10 @@ def kill_flow(stack: Stack, run: UUID) -> list[psutil.Process]:
 
 
 def kill_worker(stack: Stack, run: UUID) -> list[psutil.Process]:
-    """Prefect ends a flow whose worker is gone by itself, some seconds later: nothing is doomed at once."""
-    kill([stack.worker])
-    return []
+    """Prefect ends a flow whose worker is gone by itself, some seconds later: only the worker is doomed at once."""
+    worker = stack.worker
+    kill([worker])
+    return [worker]
 
 
 def kill_everything(stack: Stack, run: UUID) -> list[psutil.Process]:
@@ -64,9 +65,11 @@ def cancel(stack: Stack, run: UUID) -> list[psutil.Process]:
 
 def terminate_worker(stack: Stack, run: UUID) -> list[psutil.Process]:
     """What a restart or a rolling update does."""
-    doomed = stack.children()
-    stack.worker.terminate()
-    return doomed
+    doomed, worker = stack.children(), stack.worker
+    worker.terminate()
+    await_death(doomed)
+    worker.wait(STARTED_WITHIN_SECONDS)
+    return [worker]
 
 
 def terminate_flow(stack: Stack, run: UUID) -> list[psutil.Process]:
