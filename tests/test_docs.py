@@ -28,3 +28,12 @@ def test_every_setting_is_described() -> None:
     """docs/operate.md names every environment variable that is read."""
     page = (ROOT / "docs" / "operate.md").read_text()
     assert [name for name in Settings.model_fields if f"`MAILROOM_{name.upper()}`" not in page] == []
+
+
+def test_every_finding_is_explained() -> None:
+    """docs/operate.md says what each finding means."""
+    page = (ROOT / "docs" / "operate.md").read_text()
+    sources = [path.read_text() for top in ("flows", "shared") for path in (ROOT / top).rglob("*.py")]
+    codes = {code for source in sources for code in re.findall(r'Finding\(\s*"([a-z_]+)"', source)}
+    assert len(codes) >= 10
+    assert sorted(code for code in codes if f"`{code}`" not in page) == []
