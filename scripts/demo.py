@@ -6,8 +6,8 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
-from scripts.demo_documents import draw_demo
 
+from scripts.demo_documents import draw_demo
 from scripts.embedded import PREFECT_FILE, deploy, log_file, start_server, start_worker, stop_embedded
 from scripts.work_pools import apply_work_pools, read_work_pools
 from shared.commands.follow import run_and_follow
