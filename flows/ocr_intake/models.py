@@ -10,6 +10,7 @@ from shared.errors import ConfigError
 # Debian and Ubuntu, Fedora, Alpine and Homebrew, a build from source.
 DATA_FOLDERS = (
     "/usr/share/tesseract-ocr/5/tessdata",
+    "/usr/share/tesseract-ocr/4.00/tessdata",  # Tesseract 4 and 5 read the same files.
     "/usr/share/tesseract/tessdata",
     "/usr/share/tessdata",
     "/usr/local/share/tessdata",

@@ -1,6 +1,5 @@
 """The engines are loaded once for all tests of the workflow, as in the server."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,11 +36,3 @@ def work(tmp_path: Path) -> Callable[..., Product]:
         return steps.work(Job(document, scratch, steps.Parameters.model_validate(parameters), budget or Budget()))
 
     return run
-
-
-@pytest.fixture(scope="session")
-def corpus() -> Path:
-    folder = os.environ.get("MAILROOM_CORPUS")
-    if not folder:
-        pytest.skip("MAILROOM_CORPUS names no folder of foreign documents")
-    return Path(folder)
