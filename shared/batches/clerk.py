@@ -73,7 +73,10 @@ class Clerk:
     def settle(self, item: Item) -> Outcome:
         """The document's outcome, committed. TransientError where even the last attempt failed: it stays pending."""
         crashes = 0
-        for attempt in stamina.retry_context(on=_may_heal, attempts=ATTEMPTS, wait_initial=0.5, wait_max=15):
+        # No time limit over all attempts: the first one alone may take hours, and must not be the last for that.
+        for attempt in stamina.retry_context(
+            on=_may_heal, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=15
+        ):
             with attempt:
                 try:
                     return self._settle_once(item)

@@ -2,9 +2,9 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def forecast(request: Request, settings: Settings) -> BatchForecast:
     intake = read_source(request.source, settings.cores)
     firsts = find_firsts(intake.arrivals)
     ends = Counter(end.reason or end.outcome for a in intake.arrivals if (end := settle_at_sight(a, firsts)))
-    with _open_sandbox(request) as sandbox, _open_ledger(settings) as ledger:
+    parameters = request.parameters.model_dump(mode="json")
+    with Sandbox(request.steps_module, parameters) as sandbox, closing(Ledger.open(settings.ledger)) as ledger:
         conditions = render_conditions(
             request.parameters, request.budget, sandbox.engines, request.steps.RESULT_REVISION
         )
@@ -115,18 +116,3 @@ def _sum_up(
         minutes=round(core_seconds / settings.cores / 60, 2),
         cores=settings.cores,
     )
-
-
-@contextmanager
-def _open_sandbox(request: Request) -> Iterator[Sandbox]:
-    with Sandbox(request.steps_module, request.parameters.model_dump(mode="json")) as sandbox:
-        yield sandbox
-
-
-@contextmanager
-def _open_ledger(settings: Settings) -> Iterator[Ledger]:
-    ledger = Ledger.open(settings.ledger)
-    try:
-        yield ledger
-    finally:
-        ledger.close()

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -60,12 +60,9 @@ def forecast_batch(request: Request) -> State[Any]:
     """Touch nothing; the forecast is the state's message and the batch's row in the ledger."""
     settings = Settings()
     result = forecast(request, settings)
-    ledger = Ledger.open(settings.ledger)
-    try:
+    with closing(Ledger.open(settings.ledger)) as ledger:
         ledger.open_batch(new_batch(request, dry_run=True))
         ledger.update_batch(request.batch_id, forecast=result.as_json(), finished_at=datetime.now(UTC))
-    finally:
-        ledger.close()
     return Completed(message=result.sentence)
 
 
