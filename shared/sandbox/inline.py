@@ -1,6 +1,6 @@
 """The steps on one order in this very process: no fork, no limits, and every exception as it is."""
 
-from shared.sandbox.child import make_job
+from shared.sandbox.job import make_job
 from shared.sandbox.protocol import Order
 from shared.workflows import Product, Steps
 

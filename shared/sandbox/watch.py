@@ -1,47 +1,93 @@
-"""One child under the server's eye: what it has used, and whether a budget is spent."""
+"""One child under the server's eye: what it has used, what it prints, and whether a budget is spent."""
 
 import os
 import signal
 import time
 from dataclasses import dataclass, field
 
-from shared.outcomes import Reason
-from shared.sandbox.protocol import Ending, Order, Refusal
-from shared.sandbox.usage import read_usage
+from shared.sandbox.limits import Spent, find_excess
+from shared.sandbox.protocol import Ending, Failure, Order, Refusal
+from shared.sandbox.usage import read_pss, read_usage
 
-MEGABYTE = 1_000_000
 IDLE_CORE_SECONDS = 0.01
 """Less CPU than one clock tick between two looks is no progress."""
+FIRST_LOOK_SECONDS = 0.1
+LONGEST_LOOK_SECONDS = 0.5
+STOPPED_SECONDS = 5.0
+"""When the server itself did not run for so long, the host was busy, asleep or frozen, and the child with it."""
+PSS_SECONDS = 2.0
+PSS_GROWTH = 1.03
+"""PSS takes long to read: it is read again when RSS is higher than ever by this factor, or the last time is so old."""
+NOISE_BYTES = 4000
+READ_BYTES = 1 << 16
+GROUP_SECONDS = 2.0
+GROUP_POLL_SECONDS = 0.002
+PAGES_MAX_DIGITS = 7
 
 
 @dataclass
 class Watched:
-    """A living child. Times are monotonic seconds."""
+    """A living child. Times are monotonic seconds; `baseline_bytes` is the PSS of the warm server alone."""
 
     number: int
     order: Order
     pid: int
     pidfd: int
     pages_pipe: int
+    noise_pipe: int
+    baseline_bytes: int
     started: float = field(default_factory=time.monotonic)
-    pages: int = 0
-    core_seconds: float = 0.0
-    peak_bytes: int = 0
-    refusal: Refusal | None = None
+    orphans: set[int] = field(default_factory=set)
+    """Programs of its group whose own parent has ended: the server's children now."""
+    verdict: Refusal | Failure | None = None
+    _looked: float = field(default_factory=time.monotonic)
     _active: float = field(default_factory=time.monotonic)
+    _pages: int = 0
+    _core_seconds: float = 0.0
+    _reaped_core_seconds: float = 0.0
+    _peak_bytes: int = 0
+    _pss_bytes: int = 0
+    _pss_read: float = 0.0
+    _highest_resident_bytes: int = 0
+    _noise: bytes = b""
+
+    @property
+    def next_look(self) -> float:
+        """Soon at first, when memory may grow fast; then seldom."""
+        age = self._looked - self.started
+        return self._looked + min(max(FIRST_LOOK_SECONDS, age / 20), LONGEST_LOOK_SECONDS)
 
     def look(self) -> None:
         """Take its usage, and kill its group where a budget is spent."""
         now = time.monotonic()
-        usage = read_usage(self.pid)
-        if usage.core_seconds >= self.core_seconds + IDLE_CORE_SECONDS:
+        self._excuse_stop(now)
+        usage = read_usage((self.pid, *self.orphans))
+        core_seconds = usage.core_seconds + self._reaped_core_seconds
+        if core_seconds >= self._core_seconds + IDLE_CORE_SECONDS:
             self._active = now
-            self.core_seconds = usage.core_seconds
-        self.peak_bytes = max(self.peak_bytes, usage.pss_bytes)
+            self._core_seconds = core_seconds
+        if usage.resident_bytes > self._highest_resident_bytes * PSS_GROWTH or now - self._pss_read > PSS_SECONDS:
+            self._highest_resident_bytes = max(self._highest_resident_bytes, usage.resident_bytes)
+            self._pss_read = now
+            self._pss_bytes = read_pss(usage.pids)
+            self._peak_bytes = max(self._peak_bytes, self._pss_bytes)
         self._read_pages()
-        self.refusal = self._find_excess(now, usage.pss_bytes)
-        if self.refusal is not None:
+        self.verdict = find_excess(self._spent(now, waits_for_disk=usage.waits_for_disk), self.order.budget)
+        if self.verdict is not None:
             self.kill()
+
+    def read_noise(self) -> bool:
+        """Take what it has printed and keep the tail. False where nobody can print any more."""
+        try:
+            chunk = os.read(self.noise_pipe, READ_BYTES)
+        except BlockingIOError:
+            return True
+        self._noise = (self._noise + chunk)[-NOISE_BYTES:]
+        return bool(chunk)
+
+    def take_reaped(self, core_seconds: float) -> None:
+        """Of an orphan of its group that has ended."""
+        self._reaped_core_seconds += core_seconds
 
     def kill(self) -> None:
         try:
@@ -50,49 +96,61 @@ class Watched:
             return  # The group is gone already.
 
     def end(self) -> Ending:
-        """Reap the child and whatever is left of its group."""
+        """For a child that has ended: kill and reap whatever is left of its group."""
+        self.kill()  # Before the child is reaped: afterwards its number may be another's.
         _, status, used = os.wait4(self.pid, 0)
-        self.kill()
         self._reap_group()
-        os.close(self.pidfd)
-        os.close(self.pages_pipe)
+        self.read_noise()
+        exit_code = os.waitstatus_to_exitcode(status)
+        core_seconds = used.ru_utime + used.ru_stime + self._reaped_core_seconds
+        for descriptor in (self.pidfd, self.pages_pipe, self.noise_pipe):
+            os.close(descriptor)
         return Ending(
             number=self.number,
-            exit_code=os.waitstatus_to_exitcode(status),
-            core_seconds=max(self.core_seconds, used.ru_utime + used.ru_stime),
+            exit_code=exit_code,
+            core_seconds=max(self._core_seconds, core_seconds),
             wall_seconds=time.monotonic() - self.started,
-            peak_bytes=self.peak_bytes,
-            refusal=self.refusal,
+            peak_bytes=self._peak_bytes,
+            verdict=self.verdict,
+            noise=self._noise.decode(errors="replace") if exit_code else "",
+        )
+
+    def _excuse_stop(self, now: float) -> None:
+        stopped = now - self._looked
+        if stopped > STOPPED_SECONDS:
+            self.started += stopped
+            self._active += stopped
+        self._looked = now
+
+    def _spent(self, now: float, *, waits_for_disk: bool) -> Spent:
+        return Spent(
+            core_seconds=self._core_seconds,
+            idle_seconds=now - self._active,
+            wall_seconds=now - self.started,
+            pss_bytes=self._pss_bytes - self.baseline_bytes,
+            pages=self._pages,
+            waits_for_disk=waits_for_disk,
         )
 
     def _reap_group(self) -> None:
-        # The server is their subreaper: orphans of this group are its children now.
+        # The server is their subreaper, so orphans of the group are its children. One that waits for a dead disk does
+        # not even die of SIGKILL: then it is left to the server's reaping of strays.
+        deadline = time.monotonic() + GROUP_SECONDS
         try:
-            while os.waitid(os.P_PGID, self.pid, os.WEXITED):
-                pass
+            while time.monotonic() < deadline:
+                pid, _, used = os.wait4(-self.pid, os.WNOHANG)
+                if pid:
+                    self.take_reaped(used.ru_utime + used.ru_stime)
+                else:
+                    time.sleep(GROUP_POLL_SECONDS)
         except ChildProcessError:
             return
 
     def _read_pages(self) -> None:
         try:
-            lines = os.read(self.pages_pipe, 4096).split()
+            words = os.read(self.pages_pipe, READ_BYTES).split()
         except BlockingIOError:
             return
-        self.pages = max([self.pages, *(int(line) for line in lines)])
-
-    def _find_excess(self, now: float, pss_bytes: int) -> Refusal | None:
-        budget = self.order.budget
-        granted = budget.cpu_seconds_base + budget.cpu_seconds_per_page * self.pages
-        if self.core_seconds > granted:
-            names = ("budget.cpu_seconds_base", "budget.cpu_seconds_per_page")
-            return Refusal(Reason.CPU_TIMEOUT, f"its work took more than {granted:.0f} CPU seconds", names)
-        if now - self._active > budget.stall_seconds:
-            found = f"its work made no progress for {budget.stall_seconds:.0f} s"
-            return Refusal(Reason.STALLED, found, ("budget.stall_seconds",))
-        if now - self.started > budget.wall_seconds:
-            found = f"its work took more than {budget.wall_seconds:.0f} s"
-            return Refusal(Reason.WALL_TIMEOUT, found, ("budget.wall_seconds",))
-        if pss_bytes > budget.memory_megabytes * MEGABYTE:
-            found = f"its work needs more than {budget.memory_megabytes} MB of memory"
-            return Refusal(Reason.OUT_OF_MEMORY, found, ("budget.memory_megabytes",))
-        return None
+        # A child that a document has taken over may say anything.
+        counts = [int(word) for word in words if word.isdigit() and len(word) <= PAGES_MAX_DIGITS]
+        self._pages = min(max([self._pages, *counts]), self.order.budget.max_pages)
