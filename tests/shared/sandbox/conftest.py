@@ -1,7 +1,10 @@
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from shared.budgets import Budget
@@ -10,7 +13,45 @@ from tests.shared.sandbox import faulty_steps
 
 TIGHT = Budget(cpu_seconds_base=1, cpu_seconds_per_page=1, stall_seconds=1.5, memory_megabytes=150, output_megabytes=5)
 
+DEAD_WITHIN_SECONDS = 5
+
 RunFault = Callable[..., Report]
+
+
+def find_servers() -> list[psutil.Process]:
+    """The fork servers that this process has started."""
+    return [child for child in psutil.Process().children() if "shared.sandbox.server" in child.cmdline()]
+
+
+def await_family(process: psutil.Process, count: int) -> list[psutil.Process]:
+    deadline = time.monotonic() + 20
+    while len(family := process.children(recursive=True)) < count and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(family) >= count
+    return family
+
+
+class Waiting:
+    """A thread that runs one fault under a generous budget, and what came of it."""
+
+    def __init__(self, sandbox: Sandbox, scratch: Path, fault: str, budget: Budget = Budget(stall_seconds=600)) -> None:  # noqa: B008 - frozen
+        scratch.mkdir()
+        self.report: Report | None = None
+        self.raised: Exception | None = None
+        self._order = Order("work", scratch, scratch, {"fault": fault}, budget)
+        self._sandbox = sandbox
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.report = self._sandbox.run(self._order)
+        except Exception as error:  # noqa: BLE001 - carried to the assertion
+            self.raised = error
+
+    def join(self, seconds: float = DEAD_WITHIN_SECONDS) -> None:
+        self._thread.join(seconds)
+        assert not self._thread.is_alive()
 
 
 @pytest.fixture

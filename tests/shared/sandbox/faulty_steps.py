@@ -2,8 +2,10 @@
 
 import ctypes
 import errno
+import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -11,12 +13,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from shared.errors import ConfigError, DocumentError, TransientError
-from shared.outcomes import Outcome, Reason
+from shared.outcomes import Finding, Outcome, Reason
 from shared.workflows import Forecast, Inspection, Job, Judgement, Product
 
 RESULT_REVISION = 1
@@ -37,8 +40,17 @@ def warm(parameters: BaseModel) -> Mapping[str, str]:
         threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
     if parameters.warm_fault == "error":
         raise KeyError("warm")
+    if parameters.warm_fault == "program":
+        subprocess.Popen(["sleep", "600"])
+    if parameters.warm_fault == "world":
+        raise TransientError("the model's disk is away")
     if parameters.warm_fault == "slow":
         time.sleep(30)
+    if parameters.warm_fault == "read":
+        assert sys.stdin.read() == ""
+        print("noise that is no event")  # noqa: T201 - what a library may do
+    if parameters.warm_fault == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
     return {"engine.faulty": "1"}
 
 
@@ -85,6 +97,26 @@ def leave_a_grandchild(job: Job) -> Product:
     return Product({}, {"pages": 1, "words": 0, "left": left.pid})
 
 
+def leave_a_daemon(job: Job) -> Product:
+    """A program in a session of its own, whose parent has ended: no kill of the group reaches it."""
+    place = job.scratch / "daemon"
+    subprocess.run(["sh", "-c", f"setsid sh -c 'echo $$ >{place}; exec sleep 600' & sleep 0.3"], check=True)
+    return Product({}, {"pages": 1, "words": 0, "left": int(place.read_text())})
+
+
+def leave_a_busy_orphan(job: Job) -> None:
+    """The program that uses the CPU is no descendant of the child any more, but of its group."""
+    subprocess.run(["sh", "-c", "(while :; do :; done) &"], check=True)
+    time.sleep(600)
+
+
+def wait_for_disk(job: Job) -> None:
+    """In uninterruptible sleep: who has started a program by vfork waits so until the program has opened its files."""
+    fifo = job.scratch / "fifo"
+    os.mkfifo(fifo)
+    os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, str(fifo), os.O_RDONLY, 0)])
+
+
 def sleep_with_grandchild(job: Job) -> None:
     subprocess.run(["sleep", "600"], check=True)
 
@@ -113,6 +145,43 @@ def write_much(job: Job) -> None:
             file.write(bytes(1_000_000))
 
 
+def write_much_in_a_program(job: Job) -> None:
+    """The program dies of the limit, and the step sees an exit code alone."""
+    subprocess.run(["dd", "if=/dev/zero", f"of={job.scratch}/large", "bs=1M", "count=100"], check=True)
+
+
+def write_much_without_handler(job: Job) -> None:
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    write_much(job)
+
+
+def write_until_full(job: Job) -> None:
+    """What a library says of a full disk in words of its own."""
+    try:
+        (job.scratch / "large").write_bytes(bytes(4_000_000))
+    except OSError:
+        raise RuntimeError("write failed") from None
+
+
+def die_of_bad_alloc(job: Job) -> None:
+    os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
+    os.abort()
+
+
+def say_and_abort(job: Job) -> None:
+    os.write(2, b"assertion failed: xref\n")
+    os.abort()
+
+
+def exit_in_a_library(job: Job) -> None:
+    sys.exit("usage")
+
+
+def announce_nonsense(job: Job) -> None:
+    for pages in (-1, 10**30):
+        job.announce_pages(pages)
+
+
 def segfault(job: Job) -> None:
     ctypes.string_at(0)
 
@@ -128,6 +197,37 @@ def leave(job: Job) -> None:
 def leave_with_a_false_answer(job: Job) -> None:
     (job.scratch / "answer.json").write_text('{"kind": "Product"')
     os._exit(0)
+
+
+def leave_with_an_answer(job: Job, answer: str) -> None:
+    (job.scratch / "answer.json").write_text(answer)
+    os._exit(0)
+
+
+def leave_with_a_huge_answer(job: Job) -> None:
+    with (job.scratch / "answer.json").open("wb") as file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        file.truncate(65_000_000)
+    os._exit(0)
+
+
+def leave_with_a_deep_answer(job: Job) -> None:
+    leave_with_an_answer(job, "[" * 100_000 + "]" * 100_000)
+
+
+def leave_with_unknown_fields(job: Job) -> None:
+    refusal = {"reason": "damaged", "found": "", "depends_on": [], "outcome": "done"}
+    leave_with_an_answer(job, json.dumps({"answer": refusal}))
+
+
+def leave_with_wrong_types(job: Job) -> None:
+    leave_with_an_answer(job, json.dumps({"answer": {"files": ["out"], "facts": {}}}))
+
+
+def leave_with_another_kind(job: Job) -> None:
+    """What `inspect` would answer, to an order to work."""
+    inspection = {"kind": "pdf", "pages": 1, "pages_to_recognise": 0, "megapixels_to_recognise": 0}
+    leave_with_an_answer(job, json.dumps({"answer": inspection}))
 
 
 def leave_with_a_pipe_for_an_answer(job: Job) -> None:
@@ -159,6 +259,29 @@ def raise_recursion_error(job: Job) -> None:
     raise_recursion_error(job)
 
 
+def raise_from_no_space(job: Job) -> None:
+    try:
+        raise_no_space(job)
+    except OSError as error:
+        raise ValueError("cannot save") from error
+
+
+def raise_memory_error(job: Job) -> None:
+    raise MemoryError
+
+
+def raise_stale_handle(job: Job) -> None:
+    raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(job.document))
+
+
+def answer_what_is_no_json(job: Job) -> Product:
+    return Product({}, {"pages": 1, "words": float("nan")})
+
+
+def answer_in_broken_unicode(job: Job) -> Product:
+    return Product({}, {"pages": 1, "words": 0}, findings=(Finding("attachment", "a\udce9b"),))
+
+
 def raise_no_space(job: Job) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -178,6 +301,12 @@ def answer_with_a_link(job: Job) -> Product:
 
 def answer_from_outside(job: Job) -> Product:
     return Product({"pdf": "../../etc/hostname"}, {"pages": 1, "words": 0})
+
+
+def list_descriptors(job: Job) -> Product:
+    ends = list(Path("/proc/self/fd").iterdir())
+    links = {end.name: str(end.readlink()) for end in ends if end.is_symlink()}  # The listing's own is closed again.
+    return Product({}, {"pages": 1, "words": 0, "open": links})
 
 
 def print_much(job: Job) -> None:

@@ -1,8 +1,5 @@
-import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -10,31 +7,21 @@ import psutil
 import pytest
 
 from shared.budgets import Budget
-from shared.errors import ConfigError
-from shared.sandbox import Order, Sandbox, SandboxClosed, SandboxLost
+from shared.sandbox import Order, Sandbox, SandboxClosed
 from shared.settings import ROOT
 from shared.workflows import Product
 from tests.shared.sandbox import faulty_steps
-from tests.shared.sandbox.conftest import RunFault
-
-DEAD_WITHIN_SECONDS = 5
-LONG = Budget(stall_seconds=600)
+from tests.shared.sandbox.conftest import DEAD_WITHIN_SECONDS, RunFault, Waiting, await_family, find_servers
 
 PARENT = """
-import sys, pathlib
+import os, pathlib, sys, time
 from shared.budgets import Budget
 from shared.sandbox import Order, Sandbox
 with Sandbox("tests.shared.sandbox.faulty_steps", {}) as sandbox:
+    if sys.argv[3:] == ["fork"] and os.fork() == 0:
+        time.sleep(600)
     sandbox.run(Order("work", pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1]), {"fault": sys.argv[2]}, Budget()))
 """
-
-
-def await_family(process: psutil.Process, count: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 20
-    while len(family := process.children(recursive=True)) < count and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(family) >= count
-    return family
 
 
 @pytest.mark.parametrize("fault", ["spin_in_c", "sleep_with_grandchild"])
@@ -58,83 +45,82 @@ def test_nothing_survives_its_parents(tmp_path: Path, fault: str, victims: str) 
     assert not alive
 
 
-def start(sandbox: Sandbox, tmp_path: Path, fault: str) -> tuple[threading.Thread, list[BaseException]]:
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        scratch = tmp_path / fault
-        scratch.mkdir()
-        try:
-            sandbox.run(Order("work", tmp_path, scratch, {"fault": fault}, LONG))
-        except Exception as error:  # noqa: BLE001 - carried to the assertion
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread, raised
-
-
-def servers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "shared.sandbox.server" in child.cmdline()]
+def test_a_fork_of_the_run_keeps_nothing_alive(tmp_path: Path) -> None:
+    """A process that has inherited the run's ends of all pipes does not stand in for the run."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, tmp_path, "spin_in_c", "fork"], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as parent:
+        family = await_family(psutil.Process(parent.pid), 3)
+        parent.kill()
+    forks = [process for process in family if "shared.sandbox.server" not in process.cmdline()]
+    _, alive = psutil.wait_procs([process for process in family if process not in forks], timeout=DEAD_WITHIN_SECONDS)
+    for fork in forks:
+        fork.kill()
+    assert len(forks) == 1
+    assert not alive
 
 
 def test_closing_wakes_who_waits(tmp_path: Path) -> None:
-    """close() from another thread ends an order at once, leaves no process, and may be called again."""
+    """close() from another thread ends all orders at once, leaves no process, and may be called again."""
     with Sandbox(faulty_steps.__name__, {}) as sandbox:
-        thread, raised = start(sandbox, tmp_path, "sleep")
-        family = await_family(psutil.Process(), 2)
+        waiting = [
+            Waiting(sandbox, tmp_path / fault, fault) for fault in ("sleep", "spin_in_c", "sleep_with_grandchild")
+        ]
+        family = await_family(psutil.Process(), 5)
         sandbox.close()
-        thread.join(DEAD_WITHIN_SECONDS)
-        assert isinstance(raised[0], SandboxClosed)
+        for one in waiting:
+            one.join()
+            assert isinstance(one.raised, SandboxClosed)
         assert not any(process.is_running() for process in family)
         sandbox.close()
         with pytest.raises(SandboxClosed):
-            sandbox.run(Order("work", tmp_path, tmp_path, {}, LONG))
+            sandbox.run(Order("work", tmp_path, tmp_path, {}, Budget()))
 
 
-def test_a_lost_server_is_replaced(tmp_path: Path, run_fault: RunFault) -> None:
-    """What was in hand fails as lost; the next order finds a new server, and no account is forgotten."""
+def test_closing_does_not_wait_for_a_server_to_become_warm(tmp_path: Path) -> None:
+    """Who waits for the server is woken, and the server is gone."""
+    sandbox = Sandbox(faulty_steps.__name__, {"warm_fault": "slow"})
+    waiting = Waiting(sandbox, tmp_path / "scratch", "none")
+    await_family(psutil.Process(), 1)
+    sandbox.close()
+    waiting.join(2 * DEAD_WITHIN_SECONDS)
+    assert isinstance(waiting.raised, SandboxClosed)
+    assert find_servers() == []
+
+
+def test_closing_ends_a_server_that_is_stopped(tmp_path: Path) -> None:
+    """A server that does not run any more is no reason to wait, nor are more orders than its pipe can hold."""
+    with Sandbox(faulty_steps.__name__, {}) as sandbox:
+        waiting = [Waiting(sandbox, tmp_path / "first", "spin_in_c")]
+        await_family(psutil.Process(), 2)
+        (server,) = find_servers()
+        server.suspend()
+        waiting += [Waiting(sandbox, tmp_path / f"{number}-{'x' * 200}", "none") for number in range(150)]
+        sandbox.close()
+        for one in waiting:
+            one.join()
+            assert isinstance(one.raised, SandboxClosed)
+    assert find_servers() == []
+
+
+def test_time_in_which_the_host_stood_still_does_not_count(tmp_path: Path, run_fault: RunFault) -> None:
+    """A machine that sleeps, or a container that is frozen, is not the document's fault."""
     sandbox: Sandbox = run_fault.sandbox  # type: ignore[attr-defined]
-    run_fault("spin_after_pages")
-    before = sandbox.core_seconds()
-    thread, raised = start(sandbox, tmp_path, "sleep")
-    await_family(psutil.Process(), 2)
-    (server,) = servers()
-    server.kill()
-    thread.join(DEAD_WITHIN_SECONDS)
-    assert isinstance(raised[0], SandboxLost)
-    assert isinstance(run_fault("none").answer, Product)
-    assert sandbox.core_seconds() >= before >= 2
-
-
-@pytest.mark.parametrize(
-    ("fault", "words"), [("config", "no such language"), ("thread", "threads"), ("error", "KeyError")]
-)
-def test_a_server_that_cannot_become_warm_says_why(fault: str, words: str) -> None:
-    """Refused parameters, a thread before the fork and a failing import stop the run with their cause."""
-    with pytest.raises(ConfigError, match=words):
-        Sandbox(faulty_steps.__name__, {"warm_fault": fault}).start()
-    assert servers() == []
-
-
-def test_unknown_steps_are_named() -> None:
-    """A module that is not there arrives with its traceback."""
-    with pytest.raises(ConfigError, match=r"No module named 'flows\.absent'"):
-        Sandbox("flows.absent.steps", {}).start()
-
-
-def test_an_interrupt_while_warming_leaves_no_server() -> None:
-    """A signal that stops the run while its server starts takes the server along."""
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        Sandbox(faulty_steps.__name__, {"warm_fault": "slow"}).start()
-    assert servers() == []
+    waiting = Waiting(sandbox, tmp_path / "scratch", "spin_after_pages", Budget(wall_seconds=5, stall_seconds=3))
+    family = await_family(psutil.Process(), 2)
+    for process in family:
+        process.suspend()
+    time.sleep(5.5)
+    for process in reversed(family):
+        process.resume()
+    waiting.join(20)
+    assert waiting.report is not None
+    assert isinstance(waiting.report.answer, Product)
 
 
 def test_many_orders_leave_nothing_behind(run_fault: RunFault) -> None:
     """Two hundred children later, run and server hold as many descriptors and processes as before; one thread forks."""
-    (server,) = servers()
+    (server,) = find_servers()
     run_fault("none")
     before = server.num_fds(), psutil.Process().num_fds()
     for _ in range(200):
@@ -142,3 +128,15 @@ def test_many_orders_leave_nothing_behind(run_fault: RunFault) -> None:
     assert (server.num_fds(), psutil.Process().num_fds()) == before
     assert server.children() == []
     assert server.num_threads() == 1
+
+
+def test_a_program_that_leaves_its_group_is_killed(run_fault: RunFault) -> None:
+    """A daemon that a document has started does not live on beside the server."""
+    answer = run_fault("leave_a_daemon").answer
+    assert isinstance(answer, Product)
+    (server,) = find_servers()
+    deadline = time.monotonic() + DEAD_WITHIN_SECONDS
+    while psutil.pid_exists(answer.facts["left"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(answer.facts["left"])
+    assert server.is_running()
