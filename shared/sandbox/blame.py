@@ -62,6 +62,8 @@ def name_death(ending: Ending, order: Order) -> Refusal | Failure:
 
 def find_spent_room(order: Order) -> Refusal | Failure | None:
     """C++ libraries tell a full disk or the limit of a file's size in words of their own: look at what was written."""
+    if not order.scratch.is_dir():
+        return None
     limit = order.budget.output_megabytes * MEGABYTE
     if any(path.lstat().st_size >= limit for path in order.scratch.rglob("*") if path.is_file()):
         return refuse_output(order.budget)

@@ -10,8 +10,11 @@ import select
 import signal
 
 
-def arm_lifeline(read_end: int) -> None:
-    """SIGKILL to our whole process group once every write end of the pipe is closed; also where that has happened."""
+def arm_lifeline(read_end: int) -> int:
+    """SIGKILL to our whole process group once every write end of the pipe is closed; also where that has happened.
+
+    Closing the descriptor that is returned disarms it.
+    """
     # Owner and signal belong to the open file description, which a fork shares: this group needs one of its own.
     descriptor = os.open(f"/proc/self/fd/{read_end}", os.O_RDONLY | os.O_NONBLOCK)
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, -os.getpgrp())
@@ -19,6 +22,7 @@ def arm_lifeline(read_end: int) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     if is_cut(descriptor):
         os.killpg(os.getpgrp(), signal.SIGKILL)
+    return descriptor
 
 
 def is_cut(read_end: int) -> bool:

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import importlib
 import os
+import signal
 import sys
 import traceback
 from typing import cast
@@ -15,25 +16,29 @@ from typing import cast
 from shared.errors import ConfigError, TransientError
 from shared.sandbox.forking import ForkServer, core_seconds, emit
 from shared.sandbox.kernel import check_kernel
+from shared.sandbox.lifeline import arm_lifeline
 from shared.sandbox.protocol import Event, Failure
-from shared.sandbox.usage import read_children
+from shared.sandbox.usage import find_family, read_children
 from shared.workflows import Steps
 
 PR_SET_CHILD_SUBREAPER = 36
 
 
 def main() -> int:
-    module, lifeline = sys.argv[1:]
+    module, lifeline = sys.argv[1], int(sys.argv[2])
     orders, events = _take_streams()
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         check_kernel()
+        armed = arm_lifeline(lifeline)  # While it becomes warm, nobody here looks whether the run still lives.
         steps, engines = warm(module, _read_line(orders))
     except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
+        _kill_programs()
         emit(events, Event("failed", core_seconds(), failure=_name_failure(error)))
         return 1
+    os.close(armed)
     emit(events, Event("ready", core_seconds(), engines))
-    ForkServer(steps, orders, events, int(lifeline)).serve()
+    ForkServer(steps, orders, events, lifeline).serve()
     return 0
 
 
@@ -67,6 +72,11 @@ def _read_line(descriptor: int) -> bytes:
     while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
         line += byte
     return line
+
+
+def _kill_programs() -> None:
+    for pid in find_family(read_children(os.getpid())):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _name_failure(error: Exception) -> Failure:

@@ -26,7 +26,7 @@ class Usage:
 def read_usage(roots: Iterable[int]) -> Usage:
     """Of these processes and all their descendants."""
     # Parents stand before their children, so that nobody's CPU is read twice while a parent collects it.
-    pids = tuple(_find_family(roots))
+    pids = tuple(find_family(roots))
     stats = [fields for pid in pids if (fields := _read_stat(pid))]
     return Usage(
         pids,
@@ -58,7 +58,8 @@ def read_status_bytes(field: str) -> int:
     raise KeyError(field)
 
 
-def _find_family(roots: Iterable[int]) -> list[int]:
+def find_family(roots: Iterable[int]) -> list[int]:
+    """These and all their descendants, parents first."""
     family = list(roots)
     for member in family:  # Grows while it is walked.
         family.extend(read_children(member))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def warm(parameters: BaseModel) -> Mapping[str, str]:
     if parameters.warm_fault == "error":
         raise KeyError("warm")
     if parameters.warm_fault == "program":
-        subprocess.Popen(["sleep", "600"])
+        subprocess.Popen(["sleep", "601"])
     if parameters.warm_fault == "world":
         raise TransientError("the model's disk is away")
     if parameters.warm_fault == "slow":
@@ -180,6 +181,10 @@ def exit_in_a_library(job: Job) -> None:
 def announce_nonsense(job: Job) -> None:
     for pages in (-1, 10**30):
         job.announce_pages(pages)
+
+
+def remove_scratch(job: Job) -> None:
+    shutil.rmtree(job.scratch)
 
 
 def segfault(job: Job) -> None:

@@ -51,8 +51,8 @@ def test_a_fork_of_the_run_keeps_nothing_alive(tmp_path: Path) -> None:
         [sys.executable, "-c", PARENT, tmp_path, "spin_in_c", "fork"], cwd=ROOT, stderr=subprocess.DEVNULL
     ) as parent:
         family = await_family(psutil.Process(parent.pid), 3)
+        forks = [process for process in family if "shared.sandbox.server" not in process.cmdline()]
         parent.kill()
-    forks = [process for process in family if "shared.sandbox.server" not in process.cmdline()]
     _, alive = psutil.wait_procs([process for process in family if process not in forks], timeout=DEAD_WITHIN_SECONDS)
     for fork in forks:
         fork.kill()
@@ -75,6 +75,19 @@ def test_closing_wakes_who_waits(tmp_path: Path) -> None:
         sandbox.close()
         with pytest.raises(SandboxClosed):
             sandbox.run(Order("work", tmp_path, tmp_path, {}, Budget()))
+
+
+def test_a_server_does_not_become_warm_for_a_dead_run() -> None:
+    """A run that is killed while its server loads takes the server along."""
+    script = "import sys; from shared.sandbox import Sandbox; Sandbox(sys.argv[1], {'warm_fault': 'slow'}).start()"
+    with subprocess.Popen(
+        [sys.executable, "-c", script, faulty_steps.__name__], cwd=ROOT, stderr=subprocess.DEVNULL
+    ) as parent:
+        family = await_family(psutil.Process(parent.pid), 1)
+        time.sleep(0.5)
+        parent.kill()
+        _, alive = psutil.wait_procs(family, timeout=DEAD_WITHIN_SECONDS)
+    assert not alive
 
 
 def test_closing_does_not_wait_for_a_server_to_become_warm(tmp_path: Path) -> None:

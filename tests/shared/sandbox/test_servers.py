@@ -72,6 +72,31 @@ def test_a_server_is_given_up_when_it_takes_too_long(monkeypatch: pytest.MonkeyP
     assert find_servers() == []
 
 
+def test_a_program_that_warming_leaves_is_killed() -> None:
+    """A server that is refused leaves nothing behind."""
+    before = count_sleepers()
+    with pytest.raises(ConfigError):
+        Sandbox(faulty_steps.__name__, {"warm_fault": "program"}).start()
+    assert count_sleepers() <= before
+
+
+def count_sleepers() -> int:
+    return sum(process.info["cmdline"] == ["sleep", "601"] for process in psutil.process_iter(["cmdline"]))
+
+
+def test_a_host_without_descriptors_is_told(run_fault: RunFault) -> None:
+    """A server that cannot fork answers so, and goes on once it can."""
+    (server,) = find_servers()
+    limits = server.rlimit(psutil.RLIMIT_NOFILE)
+    used = {int(end.name) for end in Path(f"/proc/{server.pid}/fd").iterdir()}
+    second_free = [number for number in range(len(used) + 2) if number not in used][1]
+    server.rlimit(psutil.RLIMIT_NOFILE, (second_free, limits[1]))  # One is left, and a pipe takes two.
+    with pytest.raises(TransientError, match="cannot start another process"):
+        run_fault("none")
+    server.rlimit(psutil.RLIMIT_NOFILE, limits)
+    assert isinstance(run_fault("none").answer, Product)
+
+
 def test_unknown_steps_are_named() -> None:
     """A module that is not there arrives with its traceback."""
     with pytest.raises(ConfigError, match=r"No module named 'flows\.absent'"):

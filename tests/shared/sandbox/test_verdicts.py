@@ -58,7 +58,13 @@ def test_pages_raise_the_cpu_budget(run_fault: RunFault) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "killer"),
-    [("segfault", signal.SIGSEGV), ("abort", signal.SIGABRT), ("leave", None), ("kill_itself", signal.SIGKILL)],
+    [
+        ("segfault", signal.SIGSEGV),
+        ("abort", signal.SIGABRT),
+        ("leave", None),
+        ("kill_itself", signal.SIGKILL),
+        ("remove_scratch", None),
+    ],
 )
 def test_a_death_is_a_crash(run_fault: RunFault, fault: str, killer: int | None) -> None:
     """A child that dies is no verdict on the document: the caller decides how often to try."""
