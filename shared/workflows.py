@@ -28,6 +28,8 @@ class Job:
     budget: Budget
     announce_pages: Callable[[int], None] = lambda _pages: None
     """Call once the page count is known: from then on the CPU budget grows with it."""
+    take_core: Callable[[], int | None] = lambda: None
+    """A descriptor that lends a further core of the host until its last copy is closed; None while all are busy."""
 
 
 @dataclass(frozen=True)

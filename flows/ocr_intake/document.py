@@ -27,7 +27,7 @@ NOT_CONVERTIBLE = frozenset({Reason.DAMAGED, Reason.UNSUPPORTED_FILTER, Reason.I
 def produce(look: Look, job: Job) -> Product:
     """Raises DocumentError."""
     parameters = parameters_of(job)
-    engines = load_engines(tuple(parameters.languages))
+    engines = load_engines(tuple(parameters.languages), parameters.recognition)
     recognised = _recognise(look, job, engines)
     pages = add_readings(look.pages, engines.recogniser.readings)
     target = job.scratch / "result.pdf"
@@ -62,6 +62,8 @@ def _recognise(look: Look, job: Job, engines: Engines) -> Path:
     """The PDF with its text layer; the source itself where no page had to be read, or none could be."""
     may_turn = parameters_of(job).rotate is Rotate.AUTO
     engines.recogniser.begin(may_turn=may_turn, max_pixels=job.budget.max_megapixels * MEGABYTE)
+    engines.executor.take_core = job.take_core
+    engines.executor.memory_bytes = job.budget.memory_megabytes * MEGABYTE
     if not look.page_indexes:
         return look.source
     try:
@@ -146,7 +148,7 @@ def _depends_on(look: Look, engines: Engines, findings: list[Finding]) -> tuple[
         names.add("pdfa")
     if look.page_indexes:
         names |= {"languages", "engine.tesseract", "engine.model", "engine.ocrmypdf"}
-    if engines.recogniser.doubtful:
+    if engines.recogniser.has_doubts:
         names.add("rotate")
     if any(finding.code == "dpi_assumed" for finding in findings):
         names.add("assume_dpi")

@@ -7,12 +7,14 @@ from importlib import import_module
 from importlib.metadata import version
 
 import pypdfium2
-import tesserocr
 from ocrmypdf._plugin_manager import OcrmypdfPluginManager
 from PIL import Image
 
 from flows.ocr_intake.models import check_languages, compute_model_version, find_data_folder
+from flows.ocr_intake.page_executor import PageExecutor
+from flows.ocr_intake.parameters import Recognition
 from flows.ocr_intake.plugin import build_plugin_manager
+from flows.ocr_intake.readers import open_reader
 from flows.ocr_intake.recogniser import Recogniser
 
 # Libraries import these on first use: half of what a page costs beside its recognition, paid by every child again.
@@ -28,24 +30,27 @@ LATE_MODULES = (
 @dataclass(frozen=True)
 class Engines:
     recogniser: Recogniser
+    executor: PageExecutor
     manager: OcrmypdfPluginManager
     versions: Mapping[str, str]
     """`engine.<name>` -> version."""
 
 
 @lru_cache(maxsize=1)
-def load_engines(languages: tuple[str, ...]) -> Engines:
-    """Raises ConfigError where a language has no data here. The last set stays loaded."""
+def load_engines(languages: tuple[str, ...], recognition: Recognition) -> Engines:
+    """Raises ConfigError where a language has no data, or Tesseract is not here. The last set stays loaded."""
     _import_late_modules()
     folder = find_data_folder()
     check_languages(languages, folder)
-    tesseract = tesserocr.tesseract_version().split()[1]
-    recogniser = Recogniser(languages, folder)
+    reader = open_reader(recognition, languages, folder)
+    recogniser = Recogniser(reader, languages)
+    executor = PageExecutor(recogniser.readings)
     return Engines(
         recogniser,
-        build_plugin_manager(recogniser, tesseract),
+        executor,
+        build_plugin_manager(recogniser, executor, reader.version),
         {
-            "engine.tesseract": tesseract,
+            "engine.tesseract": reader.version,
             "engine.model": compute_model_version(languages, folder),
             "engine.ocrmypdf": version("ocrmypdf"),
             "engine.pikepdf": version("pikepdf"),

@@ -24,6 +24,11 @@ class Rotate(StrEnum):
     NEVER = "never"
 
 
+class Recognition(StrEnum):
+    LIBRARY = "library"
+    PROGRAM = "program"
+
+
 class Parameters(BaseModel):
     """Same input, same parameters, same engines: same result."""
 
@@ -65,6 +70,14 @@ class Parameters(BaseModel):
         Rotate,
         Field(title="Turn pages", description="auto: turn a page upright where it reads badly as it lies"),
     ] = Rotate.AUTO
+    recognition: Annotated[
+        Recognition,
+        Field(
+            title="How Tesseract is reached",
+            description="library: in this process, fast. program: the tesseract on the PATH, where tesserocr has no "
+            "wheel or another version is wanted",
+        ),
+    ] = Recognition.LIBRARY
     review_below_confidence: Annotated[
         float,
         Field(

@@ -1,13 +1,13 @@
-"""The recogniser as OCRmyPDF sees it: a plugin that takes the place of the tesseract program."""
+"""OCRmyPDF's plugin: how pages are drawn, read and shared out here."""
 
 from collections.abc import Set
-from contextlib import closing
 from pathlib import Path
 
 import pluggy
-from ocrmypdf import PageContext, hookimpl
+from ocrmypdf import Executor, PageContext, hookimpl
 from ocrmypdf._options import OcrOptions
 from ocrmypdf._plugin_manager import OcrmypdfPluginManager, get_plugin_manager
+from ocrmypdf._progressbar import ProgressBar
 from ocrmypdf.builtin_plugins import tesseract_ocr
 from ocrmypdf.helpers import Resolution
 from ocrmypdf.hocrtransform import OcrElement
@@ -16,13 +16,13 @@ from ocrmypdf.pluginspec import OcrEngine, OrientationConfidence
 from PIL import Image
 from pydantic import BaseModel
 
+from flows.ocr_intake.page_executor import PageExecutor
+from flows.ocr_intake.raster import check_page_size, draw_for_recognition, write_page_image
 from flows.ocr_intake.recogniser import Recogniser
-from shared.preflight.bombs import MEGABYTE, too_many_pixels
-from shared.verification import open_rendering
 
 
-class InProcessTesseract(OcrEngine):
-    """Hands page images to a recogniser whose models are loaded already."""
+class MailroomTesseract(OcrEngine):
+    """Hands page images to our recogniser, which reads each page once."""
 
     def __init__(self, recogniser: Recogniser, version: str) -> None:
         self._recogniser = recogniser
@@ -71,9 +71,10 @@ class InProcessTesseract(OcrEngine):
 class RecogniserPlugin:
     """Hooks, bound to one recogniser. OCRmyPDF calls them by name."""
 
-    def __init__(self, recogniser: Recogniser, version: str) -> None:
+    def __init__(self, recogniser: Recogniser, executor: PageExecutor, version: str) -> None:
         self._recogniser = recogniser
-        self._engine = InProcessTesseract(recogniser, version)
+        self._executor = executor
+        self._engine = MailroomTesseract(recogniser, version)
 
     @hookimpl
     def initialize(self, plugin_manager: pluggy.PluginManager) -> None:
@@ -96,14 +97,29 @@ class RecogniserPlugin:
         return smaller
 
     @hookimpl
-    def rasterize_pdf_page(self, input_file: Path, raster_dpi: Resolution[float], pageno: int) -> None:
-        """Raises DocumentError before a giant page is drawn; otherwise leaves the drawing to OCRmyPDF."""
-        with open_rendering(input_file) as document, closing(document[pageno - 1]) as page:
-            # OCRmyPDF draws the whole MediaBox, whatever the CropBox.
-            left, bottom, right, top = page.get_mediabox()
-        pixels = abs((right - left) * (top - bottom)) * raster_dpi.x * raster_dpi.y / 72**2
-        if pixels > self._recogniser.max_pixels:
-            raise too_many_pixels(f"Page {pageno}, drawn to be read,", pixels, self._recogniser.max_pixels / MEGABYTE)
+    def get_executor(self, progressbar_class: type[ProgressBar]) -> Executor:
+        self._executor.pbar_class = progressbar_class  # type: ignore[assignment]
+        return self._executor
+
+    @hookimpl
+    def rasterize_pdf_page(
+        self,
+        input_file: Path,
+        output_file: Path,
+        raster_device: str,
+        raster_dpi: Resolution[float],
+        pageno: int,
+        page_dpi: Resolution[float] | None,
+        options: OcrOptions,
+    ) -> Path | None:
+        """Raises DocumentError before a giant page is drawn. None leaves the drawing to OCRmyPDF."""
+        limit = self._recogniser.max_pixels
+        if not options.lossless_reconstruction:  # The image becomes the page: its colours and its file's type count.
+            check_page_size(input_file, pageno, raster_dpi, limit)
+            return None
+        image = draw_for_recognition(input_file, pageno, raster_dpi, raster_device, limit)
+        write_page_image(image, output_file, page_dpi or raster_dpi)
+        return output_file
 
     @hookimpl
     def validate(self, pdfinfo: PdfInfo, options: OcrOptions) -> None:
@@ -117,7 +133,7 @@ class RecogniserPlugin:
                     page._has_text = False
 
 
-def build_plugin_manager(recogniser: Recogniser, version: str) -> OcrmypdfPluginManager:
+def build_plugin_manager(recogniser: Recogniser, executor: PageExecutor, version: str) -> OcrmypdfPluginManager:
     manager = get_plugin_manager([])
-    manager.pluggy_manager.register(RecogniserPlugin(recogniser, version), name="mailroom-recogniser")
+    manager.pluggy_manager.register(RecogniserPlugin(recogniser, executor, version), name="mailroom-recogniser")
     return manager

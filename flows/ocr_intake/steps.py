@@ -22,7 +22,7 @@ def warm(parameters: Parameters) -> Mapping[str, str]:
     os.environ["OMP_THREAD_LIMIT"] = "1"
     from flows.ocr_intake import document, engines  # noqa: F401 - the child needs all that `document` imports
 
-    return engines.load_engines(tuple(parameters.languages)).versions
+    return engines.load_engines(tuple(parameters.languages), parameters.recognition).versions
 
 
 def inspect(job: Job) -> Inspection:

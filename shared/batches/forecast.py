@@ -55,7 +55,10 @@ def forecast(request: Request, settings: Settings) -> BatchForecast:
     firsts = find_firsts(intake.arrivals)
     ends = Counter(end.reason or end.outcome for a in intake.arrivals if (end := settle_at_sight(a, firsts)))
     parameters = request.parameters.model_dump(mode="json")
-    with Sandbox(request.steps_module, parameters) as sandbox, closing(Ledger.open(settings.ledger)) as ledger:
+    with (
+        Sandbox(request.steps_module, parameters, settings.token_pool) as sandbox,
+        closing(Ledger.open(settings.ledger)) as ledger,
+    ):
         conditions = render_conditions(
             request.parameters, request.budget, sandbox.engines, request.steps.RESULT_REVISION
         )

@@ -1,8 +1,9 @@
 """A batch as Prefect sees it: one flow run, one task run per slice, one table and one progress artifact."""
 
+import itertools
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -77,31 +78,32 @@ def conclude(report: BatchReport, max_failed_share: float) -> State[Any]:
 
 
 def _work_slices(run: BatchRun, cores: int) -> None:
-    @task(
-        task_run_name="slice {number} of {slices}: {documents} document(s)", cache_policy=NO_CACHE, persist_result=False
-    )
-    def work_slice(number: int, slices: int, documents: int) -> dict[str, int]:  # noqa: ARG001 - shown in the run's name
-        return run.work(run.slices[number - 1])
+    @task(task_run_name="slice {number}", cache_policy=NO_CACHE, persist_result=False)
+    def work_slice(number: int) -> State[Any]:  # noqa: ARG001 - shown in the run's name
+        settled = run.work()
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(settled.items()))
+        return Completed(message=f"{settled.total()} documents: {told}", data=dict(settled))
 
+    numbers = itertools.count(1)
     runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=cores)
     with runner:
-        futures = [
-            runner.submit(
-                work_slice, {"number": piece.number, "slices": len(run.slices), "documents": len(piece.items)}
-            )
-            for piece in run.slices
-        ]
-        _await_all(run, futures)
+        try:
+            _keep_busy(run, cores, lambda: runner.submit(work_slice, {"number": next(numbers)}))
+        except BaseException:
+            run.stop()  # What made one slice fail would fail them all.
+            raise
+    log.info("batch.worked slices=%d", next(numbers) - 1)
 
 
-def _await_all(run: BatchRun, futures: Sequence[PrefectFuture[Any]]) -> None:
-    """Raise the first failure, once all children are stopped: what made one slice fail would fail them all."""
-    try:
-        for future in as_completed(list(futures)):
-            future.result()
-    except BaseException:
-        run.stop()
-        raise
+def _keep_busy(run: BatchRun, cores: int, submit: Callable[[], PrefectFuture[Any]]) -> None:
+    """A slice for every core while documents are left. Raises the first failure."""
+    running = [submit() for _ in range(min(cores, run.waiting))]
+    while running:
+        ended = next(as_completed(running))
+        running.remove(ended)
+        ended.result()
+        if run.waiting:
+            running.append(submit())
 
 
 class _ProgressArtifact:

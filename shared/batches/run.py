@@ -1,8 +1,8 @@
-"""One run of a batch, without Prefect: take the lease, read the source, plan, work in slices, report."""
+"""One run of a batch, without Prefect: take the lease, read the source, plan, work, report."""
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from typing import Any
 from shared.batches.clerk import Clerk
 from shared.batches.heartbeat import Heartbeat
 from shared.batches.intake import Arrival, check_apart, read_source
-from shared.batches.plan import Slice, cut_slices
+from shared.batches.plan import Item, order_items
 from shared.batches.planner import Planner
 from shared.batches.report import BatchReport, read_report
 from shared.batches.request import Request
@@ -32,10 +32,11 @@ class BatchRun:
 
     def __init__(self, request: Request, settings: Settings, destination: Destination | None = None) -> None:
         self.request = request
-        self.slices: list[Slice] = []
+        self._queue: deque[Item] = deque()
         self._settings = settings
         self._destination = destination or Destination(request.destination, request.workflow)
-        self._sandbox = Sandbox(request.steps_module, request.parameters.model_dump(mode="json"))
+        parameters = request.parameters.model_dump(mode="json")
+        self._sandbox = Sandbox(request.steps_module, parameters, settings.token_pool)
         self._started = time.monotonic()
         self._fixed_core_seconds = 0.0
         self._exit = ExitStack()
@@ -101,13 +102,31 @@ class BatchRun:
         rows = self.ledger.inputs(self._batch.id)
         sorting = planner.sort(intake.arrivals, rows)
         self.ledger.settle(self._batch.id, sorting.settled)
-        self.slices = cut_slices(sorting.items, self._settings.cores)
+        self._queue.extend(order_items(sorting.items))
         self._total = len(rows)
-        log.info("batch.planned inputs=%d to_work=%d slices=%d", len(rows), len(sorting.items), len(self.slices))
+        log.info("batch.planned inputs=%d to_work=%d", len(rows), len(sorting.items))
 
-    def work(self, piece: Slice) -> Counter[str]:
-        """Settle every document of a slice; outcome -> documents."""
-        return Counter(str(self._clerk.settle(item)) for item in piece.items)
+    @property
+    def waiting(self) -> int:
+        """Documents that nobody has taken yet."""
+        return len(self._queue)
+
+    def work(self) -> Counter[str]:
+        """Settle one document after the other until `slice_seconds` are over or none is left; outcome -> documents.
+
+        Call it from as many threads as there are cores: all of them take from one queue, the longest first.
+        """
+        settled: Counter[str] = Counter()
+        end = time.monotonic() + self._settings.slice_seconds
+        while self._queue:
+            try:
+                item = self._queue.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            settled[str(self._clerk.settle(item))] += 1
+            if time.monotonic() >= end:
+                break
+        return settled
 
     def stop(self) -> None:
         """Kill every child now; slices in hand fail with SandboxClosed."""

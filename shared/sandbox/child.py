@@ -19,6 +19,7 @@ from shared.sandbox.job import make_job
 from shared.sandbox.lifeline import arm_lifeline
 from shared.sandbox.protocol import Order, Refusal
 from shared.sandbox.usage import read_status_bytes
+from shared.tokens import TokenPool
 from shared.workflows import Inspection, Product, Steps
 
 OOM_SCORE = "800"
@@ -41,12 +42,12 @@ class Pipes:
     """The server's own, closed at once: a write end kept here would keep another's lifeline uncut."""
 
 
-def live(steps: Steps, order: Order, pipes: Pipes) -> NoReturn:
+def live(steps: Steps, order: Order, pipes: Pipes, tokens: TokenPool | None = None) -> NoReturn:
     """The whole life of a child, from the fork to its exit."""
     code = 1
     try:
         confine(order, pipes)
-        run_order(steps, order, pipes.pages)
+        run_order(steps, order, pipes.pages, tokens)
         code = 0
     except MemoryError:
         code = NO_MEMORY
@@ -75,11 +76,11 @@ def confine(order: Order, pipes: Pipes) -> None:
     logging.disable()
 
 
-def run_order(steps: Steps, order: Order, pages_pipe: int) -> None:
+def run_order(steps: Steps, order: Order, pages_pipe: int, tokens: TokenPool | None) -> None:
     """Run the steps and leave an answer. OSError and MemoryError: there was no room for one."""
     start_bytes = read_status_bytes("VmRSS")
     try:
-        answer = _call(steps, order, pages_pipe)
+        answer = _call(steps, order, pages_pipe, tokens)
         content = render_answer(Envelope(answer, _growth(start_bytes)))
     except BaseException as error:  # noqa: BLE001 - what a library raises on a hostile file ends here, panics included
         _lift_limits()
@@ -88,8 +89,8 @@ def run_order(steps: Steps, order: Order, pages_pipe: int) -> None:
     write_answer(order.scratch, content)
 
 
-def _call(steps: Steps, order: Order, pages_pipe: int) -> Product | Inspection:
-    job = make_job(steps, order, pages_pipe)
+def _call(steps: Steps, order: Order, pages_pipe: int, tokens: TokenPool | None) -> Product | Inspection:
+    job = make_job(steps, order, pages_pipe, tokens)
     return steps.inspect(job) if order.action == "inspect" else steps.work(job)
 
 

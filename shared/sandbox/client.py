@@ -1,19 +1,20 @@
 """The run's side of the sandbox: starts the fork server, hands it orders from many threads, and never forks itself."""
 
 import itertools
-import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Self
 
 from shared.errors import ConfigError
 from shared.sandbox.answers import read_answer
 from shared.sandbox.blame import name_death
 from shared.sandbox.process import ServerProcess
-from shared.sandbox.protocol import Answer, Ending, Failure, Order, Report, SandboxClosed, SandboxLost
+from shared.sandbox.protocol import Answer, Ending, Failure, Order, Report, SandboxClosed, SandboxLost, Start
+from shared.tokens import TokenPool
 from shared.workflows import JSON
 
 log = logging.getLogger("mailroom.sandbox")
@@ -30,9 +31,11 @@ class Sandbox:
     warm_core_seconds: float
     """CPU of the first server until it was warm."""
 
-    def __init__(self, steps_module: str, parameters: dict[str, JSON]) -> None:
+    def __init__(self, steps_module: str, parameters: dict[str, JSON], tokens: TokenPool | None = None) -> None:
+        """Without tokens there is a child for every order, however many cores there are."""
         self._module = steps_module
-        self._parameters = json.dumps(parameters)
+        self._start = Start(parameters, tokens)
+        self._tokens = tokens
         self._lock = threading.Lock()  # Never held while anything is waited for but a server that is dead or dying.
         self._closed = False
         self._server: ServerProcess | None = None
@@ -53,6 +56,8 @@ class Sandbox:
         ConfigError where the steps refuse the parameters, cannot be loaded, or the host is no Linux; TransientError
         where the server dies or takes too long.
         """
+        if self._tokens:
+            self._tokens.prepare()
         try:
             self._open_server()
         except BaseException:  # An interrupt, too, must leave no server.
@@ -61,16 +66,16 @@ class Sandbox:
             raise
 
     def run(self, order: Order) -> Report:
-        """Blocks until the child has ended.
+        """Blocks until there is a core for a child, and it has ended.
 
         Raises ChildCrashed, SandboxLost, SandboxClosed, TransientError (the host is at fault) or ConfigError: of the
         steps, or because LOST_IN_A_ROW servers were lost before they answered once.
         """
         try:
-            ending = self._open_server().send(next(self._numbers), order).result()
+            with self._tokens.hold(self._check_open) if self._tokens else nullcontext():
+                ending = self._open_server().send(next(self._numbers), order).result()
         except SandboxLost:
-            if self._closed:
-                raise SandboxClosed("the run is being stopped") from None
+            self._check_open()
             raise
         if self._closed and ending.exit_code == -signal.SIGKILL and ending.verdict is None:
             raise SandboxClosed("the run is being stopped")  # The cut lifeline killed it.
@@ -100,8 +105,7 @@ class Sandbox:
         try:
             ready = server.await_ready()
         except Exception:
-            if self._closed:
-                raise SandboxClosed("the run is being stopped") from None
+            self._check_open()
             raise
         if not hasattr(self, "engines"):
             self.engines = ready.engines
@@ -112,13 +116,16 @@ class Sandbox:
         if sys.platform != "linux":
             raise ConfigError(f"documents are opened in a sandbox that needs Linux, and this is {sys.platform}")
         with self._lock:
-            if self._closed:
-                raise SandboxClosed("the run is being stopped")
+            self._check_open()
             if self._server is not None and self._server.is_lost:
                 self._bury(self._server)
             if self._server is None:
-                self._server = ServerProcess(self._module, self._parameters)
+                self._server = ServerProcess(self._module, self._start)
             return self._server
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SandboxClosed("the run is being stopped") from None
 
     def _bury(self, server: ServerProcess) -> None:
         self._lost = 1 if server.has_answered else self._lost + 1

@@ -17,6 +17,7 @@ from shared.sandbox.protocol import Ending, Event, Failure, Order, render
 from shared.sandbox.strays import reap_strays
 from shared.sandbox.usage import read_pss
 from shared.sandbox.watch import Watched
+from shared.tokens import TokenPool
 from shared.workflows import Steps
 
 IDLE_SECONDS = 1.0
@@ -26,8 +27,9 @@ READ_BYTES = 1 << 16
 class ForkServer:
     """`orders`, `events` and `lifeline` are descriptors whose other ends the run holds."""
 
-    def __init__(self, steps: Steps, orders: int, events: int, lifeline: int) -> None:
+    def __init__(self, steps: Steps, orders: int, events: int, lifeline: int, tokens: TokenPool | None = None) -> None:
         self._steps = steps
+        self._tokens = tokens
         self._orders = orders
         self._events = events
         self._parent_lifeline = lifeline
@@ -86,7 +88,7 @@ class ForkServer:
                 self._tell(Ending(number, verdict=failure))
                 return
             if pid == 0:
-                live(self._steps, order, pipes)
+                live(self._steps, order, pipes, self._tokens)
             ends.pop_all()
         os.close(pages_write)
         os.close(noise_write)

@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import Future
 
 from shared.errors import TransientError
-from shared.sandbox.protocol import Ending, Event, Order, SandboxLost, parse_event
+from shared.sandbox.protocol import Ending, Event, Order, SandboxLost, Start, parse_event
 from shared.settings import ROOT
 
 log = logging.getLogger("mailroom.sandbox")
@@ -26,7 +26,7 @@ PASSED_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "TESSDATA_PREFIX", "HOME",
 class ServerProcess:
     """Thread-safe. `core_seconds` is what it last said of itself and its children."""
 
-    def __init__(self, module: str, parameters: str) -> None:
+    def __init__(self, module: str, start: Start) -> None:
         self.is_lost = False
         self.has_answered = False
         self.core_seconds = 0.0
@@ -54,7 +54,7 @@ class ServerProcess:
         self._reader = threading.Thread(target=self._read_events, name="sandbox-events", daemon=True)
         self._reader.start()
         with contextlib.suppress(SandboxLost):  # It may have died already: `await_ready` tells why.
-            self._write(parameters.encode() + b"\n")
+            self._write(start.render())
 
     def await_ready(self) -> Event:
         """Blocks until it is warm. ConfigError or TransientError where it cannot be, with its own words."""

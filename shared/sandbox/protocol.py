@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter
 from shared.budgets import Budget
 from shared.errors import ConfigError, MailroomError, TransientError
 from shared.outcomes import Reason
+from shared.tokens import TokenPool
 from shared.workflows import JSON, Inspection, Product
 
 if TYPE_CHECKING:
@@ -19,6 +20,25 @@ if TYPE_CHECKING:
 
 Action = Literal["work", "inspect"]
 STRICT = ConfigDict(extra="forbid", strict=True)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the server is told first. Children may take further tokens for helpers of their own."""
+
+    parameters: dict[str, JSON]
+    tokens: TokenPool | None = None
+
+    def render(self) -> bytes:
+        """As one line of JSON."""
+        pool = self.tokens and [str(self.tokens.folder), self.tokens.count]
+        return json.dumps({"parameters": self.parameters, "tokens": pool}).encode() + b"\n"
+
+    @classmethod
+    def parse(cls, line: bytes) -> Start:
+        raw = json.loads(line)
+        pool = raw["tokens"]
+        return cls(raw["parameters"], TokenPool(Path(pool[0]), pool[1]) if pool else None)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The fork server: one clean, warm, single-threaded process from which every document gets a child of its own.
 
-Started by `Sandbox` as `python -m shared.sandbox.server STEPS_MODULE LIFELINE_FD`. The first line on stdin is the
-workflow's parameters, each further line an order; events go out on what was stdout, one JSON object a line.
+Started by `Sandbox` as `python -m shared.sandbox.server STEPS_MODULE LIFELINE_FD`. The first line on stdin is a
+`Start`, each further line an order; events go out on what was stdout, one JSON object a line.
 """
 
 import ctypes
@@ -11,15 +11,16 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import cast
 
 from shared.errors import ConfigError, TransientError
 from shared.sandbox.forking import ForkServer, core_seconds, emit
 from shared.sandbox.kernel import check_kernel
 from shared.sandbox.lifeline import arm_lifeline
-from shared.sandbox.protocol import Event, Failure
+from shared.sandbox.protocol import Event, Failure, Start
 from shared.sandbox.usage import find_family, read_children
-from shared.workflows import Steps
+from shared.workflows import JSON, Steps
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -31,21 +32,22 @@ def main() -> int:
     try:
         check_kernel()
         armed = arm_lifeline(lifeline)  # While it becomes warm, nobody here looks whether the run still lives.
-        steps, engines = warm(module, _read_line(orders))
+        start = Start.parse(_read_line(orders))
+        steps, engines = warm(module, start.parameters)
     except Exception as error:  # noqa: BLE001 - told to the parent, which raises it
         _kill_programs()
         emit(events, Event("failed", core_seconds(), failure=_name_failure(error)))
         return 1
     os.close(armed)
     emit(events, Event("ready", core_seconds(), engines))
-    ForkServer(steps, orders, events, lifeline).serve()
+    ForkServer(steps, orders, events, lifeline, start.tokens).serve()
     return 0
 
 
-def warm(module: str, parameters: bytes) -> tuple[Steps, dict[str, str]]:
+def warm(module: str, parameters: Mapping[str, JSON]) -> tuple[Steps, dict[str, str]]:
     """The steps, loaded and single-threaded; ConfigError where they start a thread, which no fork survives."""
     steps = cast("Steps", importlib.import_module(module))
-    engines = dict(steps.warm(steps.Parameters.model_validate_json(parameters)))
+    engines = dict(steps.warm(steps.Parameters.model_validate(parameters)))
     threads = len(os.listdir("/proc/self/task"))  # noqa: PTH208 - names alone
     if threads != 1:
         raise ConfigError(f"{module}.warm() left {threads} threads: a forked child would inherit locks that none frees")

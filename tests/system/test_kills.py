@@ -27,9 +27,10 @@ Strike = Callable[[Stack, UUID], list[psutil.Process]]
 
 
 def kill_child(stack: Stack, run: UUID) -> list[psutil.Process]:
-    victims = random.sample(stack.children(), k=min(1, len(stack.children())))
-    kill(victims)
-    return victims
+    victims = stack.children()
+    random.shuffle(victims)
+    kill(victims[:1])
+    return victims[:1]
 
 
 def kill_fork_server(stack: Stack, run: UUID) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ import pikepdf
 from ocrmypdf._plugin_manager import OcrmypdfPluginManager
 
 from flows.ocr_intake.engines import load_engines
+from flows.ocr_intake.parameters import Recognition
 from shared.errors import DocumentError
 from shared.verification import check_pdf
 
@@ -34,7 +35,7 @@ def convert_in_child(document: Path, target: Path, *, seconds: float = 120) -> C
         os.close(reader)
         resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-        answer = _convert(document, target, load_engines(("eng",)).manager)
+        answer = _convert(document, target, load_engines(("eng",), Recognition.LIBRARY).manager)
         os.write(writer, json.dumps(answer).encode()[:60_000])
         os._exit(0)
     os.close(writer)

@@ -52,8 +52,8 @@ def main(fault: str, place: Place) -> None:
     kinds = {"after-rename": StrikingDestination, "freeze": FreezingDestination}
     destination = kinds.get(fault, Destination)(request.destination, request.workflow)
     with BatchRun(request, place.settings, destination) as run:
-        for piece in run.slices:
-            run.work(piece)
+        while run.waiting:
+            run.work()
             if fault == "between-slices":
                 os.kill(os.getpid(), signal.SIGKILL)
         run.report()

@@ -20,7 +20,9 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.source = root / "in"
         self.destination = root / "out"
-        self.settings = Settings(state=root / "state", cores=2, lease_seconds=5)
+        self.settings = Settings(
+            state=root / "state", cores=2, lease_seconds=5, slice_seconds=0, tokens=root / "tokens"
+        )
         self.source.mkdir(exist_ok=True)
 
     def fill(self, files: Mapping[str, str]) -> None:
@@ -42,8 +44,8 @@ class Place:
 
     def run(self, request: Request | None = None, **parameters: Any) -> BatchReport:
         with BatchRun(request or self.request(**parameters), self.settings) as run:
-            for piece in run.slices:
-                run.work(piece)
+            while run.waiting:
+                run.work()
             return run.report()
 
     def inputs(self, batch: str) -> dict[str, Input]:
