@@ -81,7 +81,15 @@ def render_environment(settings: Settings, embedded: Embedded) -> dict[str, str]
         "PREFECT_CLI_COLORS": "false",
         # Kept in memory, a concurrency slot is lost for good when the server restarts.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-        "PREFECT_WORKER_QUERY_SECONDS": "1",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # Task runs arrive as events; written one at a time, as by default, they cost three times the CPU, and more of
+        # them than fit the queue in memory are lost.
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+        "PREFECT_SERVER_SERVICES_TRIGGERS_READ_BATCH_SIZE": "100",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+        "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
         "MAILROOM_ROOT": str(ROOT),
         "MAILROOM_STATE": str(settings.state),
         "MAILROOM_LEDGER_URL": settings.ledger,

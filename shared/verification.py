@@ -100,31 +100,31 @@ def _get_bounds(image: pdfium.PdfObject) -> tuple[float, float, float, float]:
 
 def is_blank(image: Image.Image) -> bool:
     """Whether a page shows nothing but its paper. Single pixels are no ink; the thinnest stroke is."""
-    share = _find_ink_share(image)
+    shades = image.histogram()
+    share = _find_ink_share(shades)
     if share <= INK_SHARE or share > MUCH_INK:
         return share <= INK_SHARE
     # The second darkest of nine pixels, on light paper: a lone pixel goes, a line one pixel wide stays.
-    rank = 1 if _find_paper(image) > 127 else 7
-    return _find_ink_share(image.filter(ImageFilter.RankFilter(3, rank))) <= INK_SHARE
+    rank = 1 if _find_paper(shades) > 127 else 7
+    return _find_ink_share(image.filter(ImageFilter.RankFilter(3, rank)).histogram()) <= INK_SHARE
 
 
 def is_dust(image: Image.Image) -> bool:
     """Whether a page on which no word could be read shows no more than dust."""
-    if _find_ink_share(image) > MUCH_INK:
+    if _find_ink_share(image.histogram()) > MUCH_INK:
         return False
-    return _find_ink_share(image.filter(ImageFilter.MedianFilter(3))) <= DUST_SHARE
+    return _find_ink_share(image.filter(ImageFilter.MedianFilter(3)).histogram()) <= DUST_SHARE
 
 
-def _find_paper(image: Image.Image) -> int:
-    """The commonest shade."""
-    shades = image.histogram()
+def _find_paper(shades: list[int]) -> int:
+    """The commonest shade; `shades` counts the pixels of each."""
     return shades.index(max(shades))
 
 
-def _find_ink_share(image: Image.Image) -> float:
-    paper = _find_paper(image)
-    ink = sum(count for shade, count in enumerate(image.histogram()) if abs(shade - paper) >= INK_CONTRAST)
-    return ink / (image.width * image.height)
+def _find_ink_share(shades: list[int]) -> float:
+    paper = _find_paper(shades)
+    ink = sum(count for shade, count in enumerate(shades) if abs(shade - paper) >= INK_CONTRAST)
+    return ink / sum(shades)
 
 
 def check_pdf(path: Path, pages: int) -> list[str]:

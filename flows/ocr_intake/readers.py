@@ -1,4 +1,4 @@
-"""Tesseract as a library in this process, or as a program beside it: both give a page's text and hOCR."""
+"""Tesseract as a library in this process, or as a program beside it: both give a page as a tree of words."""
 
 import re
 import shutil
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from ocrmypdf.hocrtransform import HocrParser, OcrElement
 
 from flows.ocr_intake.models import has_orientation_model
 from flows.ocr_intake.parameters import Recognition
@@ -22,8 +24,8 @@ class Reader(Protocol):
 
     version: str
 
-    def read(self, image_file: Path, dpi: float) -> tuple[str, str]:
-        """Text and hOCR."""
+    def read(self, image_file: Path, size: tuple[int, int], dpi: float) -> OcrElement:
+        """The page with its paragraphs, lines and words; `size` is the image's, in pixels."""
 
     def find_turn(self, image_file: Path) -> int:
         """Degrees, clockwise, that would bring the page upright; 0 where that is not known."""
@@ -53,13 +55,15 @@ class LibraryReader:
         if has_orientation_model(data_folder):
             self._compass = tesserocr.PyTessBaseAPI(path=folder, lang="osd", psm=tesserocr.PSM.OSD_ONLY)
 
-    def read(self, image_file: Path, dpi: float) -> tuple[str, str]:
+    def read(self, image_file: Path, size: tuple[int, int], dpi: float) -> OcrElement:
+        from flows.ocr_intake.tree import read_tree  # noqa: PLC0415 - it needs tesserocr, too
+
         reader = self._reader
         try:
             reader.SetImageFile(str(image_file))
             reader.SetSourceResolution(round(dpi))
             reader.Recognize()
-            return reader.GetUTF8Text(), reader.GetHOCRText(0)
+            return read_tree(reader, size, dpi)
         finally:
             reader.Clear()
             # What the engine learns from one document must not colour the next.
@@ -92,12 +96,14 @@ class ProgramReader:
             )
         self.version = f"{self._run('--version').split()[1]} program"
 
-    def read(self, image_file: Path, dpi: float) -> tuple[str, str]:
+    def read(self, image_file: Path, size: tuple[int, int], dpi: float) -> OcrElement:  # noqa: ARG002
         with tempfile.TemporaryDirectory() as folder:
             page = Path(folder) / "page"
             languages = "+".join(self.languages)
-            self._run(str(image_file), str(page), "-l", languages, "--psm", "3", "--dpi", f"{dpi:.0f}", "txt", "hocr")
-            return page.with_suffix(".txt").read_text("utf-8"), page.with_suffix(".hocr").read_text("utf-8")
+            self._run(str(image_file), str(page), "-l", languages, "--psm", "3", "--dpi", f"{dpi:.0f}", "hocr")
+            tree = HocrParser(page.with_suffix(".hocr")).parse()
+        tree.dpi = tree.dpi or dpi
+        return tree
 
     def find_turn(self, image_file: Path) -> int:
         if not has_orientation_model(self.data_folder):

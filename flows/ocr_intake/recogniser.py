@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ocrmypdf.hocrtransform import HocrParser, OcrElement
+from ocrmypdf.hocrtransform import OcrElement
 from PIL import Image
 
 from flows.ocr_intake.readers import Reader
 
 BADLY_READ_BELOW = 60.0
 """Mean word confidence under which a page may lie on its side; upright pages that read worse are rare."""
-_HOCR = (
-    '<?xml version="1.0" encoding="UTF-8"?>\n<html xmlns="http://www.w3.org/1999/xhtml"><head/><body>{}</body></html>'
-)
 
 
 @dataclass(frozen=True)
@@ -105,10 +102,9 @@ class Recogniser:
     def _read(self, image_file: Path) -> Reading:
         with Image.open(image_file) as image:
             size, dpi = image.size, float(image.info.get("dpi", (300.0, 300.0))[0])
-        text, hocr = self.reader.read(image_file, dpi)
-        tree = _parse_hocr(hocr, dpi)
+        tree = self.reader.read(image_file, size, dpi)
         confidences = tuple(100 * (word.confidence or 0.0) for word in tree.words if word.text.strip())
-        return Reading(text if confidences else "", tree, confidences, size)
+        return Reading(render_text(tree), tree, confidences, size)
 
 
 def _turn_image(source: Path, target: Path, degrees: int) -> None:
@@ -118,10 +114,10 @@ def _turn_image(source: Path, target: Path, degrees: int) -> None:
         image.transpose(turns[degrees]).save(target, dpi=image.info.get("dpi", (300, 300)))
 
 
-def _parse_hocr(hocr: str, dpi: float) -> OcrElement:
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".hocr") as stream:
-        stream.write(hocr if hocr.lstrip().startswith("<?xml") else _HOCR.format(hocr))
-        stream.flush()
-        tree = HocrParser(stream.name).parse()
-    tree.dpi = tree.dpi or dpi
-    return tree
+def render_text(page: OcrElement) -> str:
+    """Lines of words, an empty line between paragraphs, as Tesseract writes text; empty where there are no words."""
+    paragraphs = (
+        "".join(" ".join(word.text for word in line.children) + "\n" for line in paragraph.children)
+        for paragraph in page.children
+    )
+    return "\n".join(paragraphs)

@@ -27,7 +27,7 @@ from shared.settings import Settings
 
 console = Console(highlight=False)
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 NO_WORKER_SECONDS = 20.0
 
 

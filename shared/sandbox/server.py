@@ -23,6 +23,8 @@ from shared.sandbox.usage import find_family, read_children
 from shared.workflows import JSON, Steps
 
 PR_SET_CHILD_SUBREAPER = 36
+GARBAGE_THRESHOLD = 50_000
+"""Objects between two collections; a child lives for one document, and little of what it drops is in cycles."""
 
 
 def main() -> int:
@@ -55,6 +57,7 @@ def warm(module: str, parameters: Mapping[str, JSON]) -> tuple[Steps, dict[str, 
         raise ConfigError(f"{module}.warm() left a program running: it would be killed as what a document has started")
     gc.collect()
     gc.freeze()  # Pages that the collector never touches stay shared with the children.
+    gc.set_threshold(GARBAGE_THRESHOLD)
     return steps, engines
 
 

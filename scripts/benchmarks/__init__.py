@@ -1,0 +1,1 @@
+"""What the runner costs, measured beside what a user would pick instead. `scripts/bench --help`."""
