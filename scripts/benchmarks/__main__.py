@@ -8,49 +8,59 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.benchmarks.telling import console, tell
+from scripts.benchmarks.telling import note, tell
 from shared.errors import MailroomError
 
 
 def main() -> int:
     options = _parse_arguments()
     # Standard output is for the result alone.
-    with contextlib.redirect_stdout(sys.stderr):
-        console.file = sys.stderr
+    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory(prefix="mailroom-bench-") as drawn:
         try:
-            result = _measure(options)
+            result = _measure(options, Path(drawn))
         except MailroomError as error:
-            console.print(f"[bold red]bench:[/] {error}")
+            note(f"[bold red]bench:[/] {error}")
             return 2
-    console.file = sys.stdout
     tell(result, as_json=options.json)
     return 0
 
 
-def _measure(options: argparse.Namespace) -> dict[str, Any]:
+def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     # Help must not wait for Prefect.
     from scripts.benchmarks.documents import draw_scans  # noqa: PLC0415
+    from scripts.benchmarks.memory import measure_memory  # noqa: PLC0415
     from scripts.benchmarks.ocr import measure_ocr  # noqa: PLC0415
+    from scripts.benchmarks.small import measure_small  # noqa: PLC0415
 
+    if options.benchmark == "small":
+        return measure_small(options.rounds)
     corpus = os.environ.get("MAILROOM_CORPUS")
+    scans = options.folder or (Path(corpus) / "scans" if corpus else draw_scans(drawn))
+    if options.benchmark == "memory":
+        return measure_memory(scans)
     truth = options.truth or (Path(corpus) / "truth" if corpus else None)
-    with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as drawn:
-        folder = options.folder or (Path(corpus) / "scans" if corpus else draw_scans(Path(drawn)))
-        return measure_ocr(folder, truth, options.rounds)
+    return measure_ocr(scans, truth, options.rounds)
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     commands = parser.add_subparsers(dest="benchmark", required=True)
-    ocr = commands.add_parser("ocr", help="scans, against xargs and against the bare recogniser")
-    ocr.add_argument(
-        "folder", nargs="?", type=Path, help="scanned PDFs (default: MAILROOM_CORPUS/scans, or drawn ones)"
+    ocr = commands.add_parser(
+        "ocr", help="scans, against xargs and against the bare recogniser; about 5 minutes a round"
     )
     ocr.add_argument(
         "--truth", type=Path, help="page images with their text beside them (default: MAILROOM_CORPUS/truth)"
     )
-    ocr.add_argument("--rounds", type=int, default=3)
-    ocr.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    small = commands.add_parser("small", help="1,000 and 10,000 born-digital pages; about 30 minutes")
+    memory = commands.add_parser("memory", help="growth over 10,000 documents, peaks of long ones; about 15 minutes")
+    for command in (ocr, memory):
+        command.add_argument(
+            "folder", nargs="?", type=Path, help="scanned PDFs (default: MAILROOM_CORPUS/scans, or some that are drawn)"
+        )
+    for command in (ocr, small):
+        command.add_argument("--rounds", type=int, default=3)
+    for command in (ocr, small, memory):
+        command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser.parse_args()
 
 

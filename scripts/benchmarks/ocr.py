@@ -10,13 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import pikepdf
-
+from scripts.benchmarks.documents import write_long_scan
 from scripts.benchmarks.floor import measure_floor
 from scripts.benchmarks.recall import mean_recall, read_truths
 from scripts.benchmarks.rivals import Spent, check_program, run_xargs
 from scripts.benchmarks.stand import Cost, Stand, open_stand
-from scripts.benchmarks.telling import console, describe_machine
+from scripts.benchmarks.telling import describe_machine, note
 from shared.errors import ConfigError
 from shared.sandbox.process import render_environment
 
@@ -74,14 +73,12 @@ def _run_round(stand: Stand, source: Path, documents: Sequence[Path], images: Se
         xargs_one_thread=run_xargs(documents, place / "one-thread", cores, one_thread=True),
         floor_core_seconds=measure_floor(images, cores),
     )
-    console.file = sys.stderr
-    console.print(
+    note(
         f"round: ours {done.ours.wall_seconds:.1f} s, {done.ours.core_seconds:.1f} core-s; empty "
         f"{done.fixed.wall_seconds:.1f} s, {done.fixed.core_seconds:.1f}; xargs {done.xargs.wall_seconds:.1f} s, "
         f"{done.xargs.core_seconds:.1f}; one thread {done.xargs_one_thread.wall_seconds:.1f} s, "
         f"{done.xargs_one_thread.core_seconds:.1f}; floor {done.floor_core_seconds:.1f} core-s"
     )
-    console.file = sys.stdout
     return done
 
 
@@ -134,17 +131,6 @@ def _measure_big(stand: Stand, documents: Sequence[Path], place: Path, rounds: i
         one_child.append(stand.run(source, environment={"MAILROOM_CORES": "1"}).wall_seconds - fixed)
     wall, alone = median(all_cores), median(one_child)
     return {"pages": BIG_PAGES, "wall_seconds": wall, "wall_seconds_one_child": alone, "wall_ratio": wall / alone}
-
-
-def write_long_scan(documents: Sequence[Path], target: Path, pages: int) -> None:
-    """The pages of the documents in turn, and again from the first where they do not suffice."""
-    with pikepdf.new() as long:
-        while len(long.pages) < pages:
-            for path in documents:
-                with pikepdf.open(path) as pdf:
-                    long.pages.extend(pdf.pages)
-        del long.pages[pages:]
-        long.save(target)
 
 
 def _measure_recall(stand: Stand, truth: Path | None, place: Path) -> dict[str, Any]:

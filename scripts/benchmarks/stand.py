@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.sorting import LogSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from scripts.benchmarks.processes import core_seconds, family, is_flow, own_core_seconds
@@ -41,6 +42,7 @@ class Cost:
     task_runs: int
     task_runs_lost: int
     report: BatchReport
+    ledger_url: str
 
     def minus(self, fixed: "Cost") -> "Cost":
         """What the documents cost, beside what any run costs."""
@@ -52,6 +54,7 @@ class Cost:
             self.task_runs,
             self.task_runs_lost,
             self.report,
+            self.ledger_url,
         )
 
 
@@ -76,10 +79,10 @@ class Stand:
         *,
         parameters: dict[str, object] | None = None,
         environment: dict[str, str] | None = None,
-        watch: Callable[[], None] = lambda: None,
+        watch: Callable[[Path], None] = lambda _ledger_file: None,
         dry_run: bool = False,
     ) -> Cost:
-        """One batch into a folder and a ledger of its own; `watch` is called at every poll."""
+        """One batch into a folder and a ledger of its own; `watch` is called with that ledger's file again and again."""
         place = self.settings.state / "runs" / uuid4().hex
         ledger_url = f"sqlite:///{place / 'ledger.db'}"
         flow_parameters = {
@@ -97,7 +100,7 @@ class Stand:
             run = client.create_flow_run_from_deployment(
                 deployment.id, parameters=flow_parameters, job_variables=variables
             )
-            flow_core_seconds, ended = self._await(client, run.id, watch)
+            flow_core_seconds, ended = self._await(client, run.id, lambda: watch(place / "ledger.db"))
             slices, recorded = (0, 0) if dry_run else _settle(client, run.id)
         ledger = Ledger.open(ledger_url)
         try:
@@ -112,6 +115,7 @@ class Stand:
             slices,
             slices - recorded,
             report,
+            ledger_url,
         )
 
     def _core_seconds(self) -> float:
@@ -159,9 +163,10 @@ def _read_end(client: SyncPrefectClient, run_id: UUID) -> float:
 
 
 def _read_slices(client: SyncPrefectClient, run_id: UUID) -> int:
-    logs = client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id])), limit=PAGE)
+    mine = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
+    logs = client.read_logs(mine, limit=PAGE, sort=LogSort.TIMESTAMP_DESC)
     told = [log.message for log in logs if log.message.startswith("batch.worked")]
-    return int(told[-1].partition("slices=")[2]) if told else -1
+    return int(told[0].partition("slices=")[2]) if told else -1
 
 
 def _settle(client: SyncPrefectClient, run_id: UUID) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console(highlight=False)
+errors = Console(highlight=False, stderr=True)
 PACKAGES = ("prefect", "ocrmypdf", "tesserocr", "pikepdf", "pypdfium2")
 
 
@@ -25,6 +26,11 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
     }
+
+
+def note(line: str) -> None:
+    """What was measured so far, for who waits; standard output is for the result."""
+    errors.print(line)
 
 
 def tell(result: Mapping[str, Any], *, as_json: bool) -> None:

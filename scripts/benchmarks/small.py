@@ -1,0 +1,103 @@
+"""`scripts/bench small`: many one-page born-digital documents, where all that is not their own work shows."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from scripts.benchmarks.bare import measure_bare
+from scripts.benchmarks.documents import write_letters
+from scripts.benchmarks.rivals import check_program, run_xargs
+from scripts.benchmarks.stand import Cost, Stand, open_stand
+from scripts.benchmarks.telling import describe_machine, note
+
+FEW, MANY, RIVALS = 1_000, 10_000, 200
+ONE_EACH = {"MAILROOM_SLICE_SECONDS": "0"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One size of batch: what its documents cost, medians of the rounds."""
+
+    documents: int
+    cost: Sequence[Cost]
+
+    @property
+    def core_seconds_per_document(self) -> float:
+        return median(each.core_seconds for each in self.cost) / self.documents
+
+    @property
+    def flow_and_server_per_document(self) -> float:
+        return median(each.server_core_seconds + each.flow_core_seconds for each in self.cost) / self.documents
+
+    @property
+    def wall_seconds(self) -> float:
+        return median(each.wall_seconds for each in self.cost)
+
+
+def measure_small(rounds: int, *, few: int = FEW, many: int = MANY) -> dict[str, Any]:
+    """Raises ConfigError where OCRmyPDF's program could not run."""
+    check_program()
+    with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as scratch, open_stand() as stand:
+        place = Path(scratch)
+        empty = write_letters(place / "empty", 0)
+        letters, more = write_letters(place / "few", few), write_letters(place / "many", many)
+        fixed = stand.run(empty)
+        small = Scale(few, [_measure(stand, letters, fixed) for _ in range(rounds)])
+        large = Scale(many, [_measure(stand, more, fixed)])
+        single = Scale(few, [_measure(stand, letters, fixed, ONE_EACH)])
+        runner = (measure_bare(letters, place / "bare") - measure_bare(empty, place / "bare-empty")) / few
+        rivals = _measure_rivals(sorted(letters.iterdir())[: min(RIVALS, few)], place, stand.settings.cores)
+    ours = small.core_seconds_per_document
+    return {
+        "benchmark": "small",
+        "machine": describe_machine(),
+        "compared": f"{few} documents ({rounds} rounds, medians) and {many} (once) through the deployed workflow, less"
+        f" an empty run; the runner without Prefect; xargs ocrmypdf on {min(RIVALS, few)} of them",
+        "rounds": rounds,
+        "cost_growth": large.core_seconds_per_document / ours,
+        "orchestration_ms_per_document": 1000 * (large.flow_and_server_per_document - runner),
+        "task_runs_lost": sum(cost.task_runs_lost for scale in (small, large) for cost in scale.cost),
+        "cpu_ratio_xargs": rivals["xargs"] / ours,
+        "cpu_ratio_xargs_one_thread": rivals["xargs_one_thread"] / ours,
+        "core_ms_per_document": {
+            str(few): 1000 * ours,
+            str(many): 1000 * large.core_seconds_per_document,
+            "xargs": 1000 * rivals["xargs"],
+            "xargs_one_thread": 1000 * rivals["xargs_one_thread"],
+            "runner_in_the_flow_process": 1000 * runner,
+        },
+        "wall_seconds": {str(few): small.wall_seconds, str(many): large.wall_seconds},
+        "task_runs": {str(few): small.cost[-1].task_runs, str(many): large.cost[-1].task_runs},
+        "fixed_core_seconds": fixed.core_seconds,
+        "fixed_wall_seconds": fixed.wall_seconds,
+        "pdfa_claimed": f"{large.cost[-1].report.done} of {many} done",
+        "one_task_run_per_document": _tell_single(single, runner),
+    }
+
+
+def _measure(stand: Stand, source: Path, fixed: Cost, environment: dict[str, str] | None = None) -> Cost:
+    cost = stand.run(source, environment=environment)
+    note(f"{cost.report.sentence}: {cost.wall_seconds:.1f} s, {cost.core_seconds:.1f} core-s in {cost.task_runs} tasks")
+    return cost.minus(fixed)
+
+
+def _measure_rivals(documents: Sequence[Path], place: Path, cores: int) -> dict[str, float]:
+    """CPU seconds per document."""
+    found = {
+        "xargs": run_xargs(documents, place / "xargs", cores, one_thread=False),
+        "xargs_one_thread": run_xargs(documents, place / "one-thread", cores, one_thread=True),
+    }
+    return {name: spent.core_seconds / len(documents) for name, spent in found.items()}
+
+
+def _tell_single(single: Scale, runner: float) -> dict[str, Any]:
+    return {
+        "core_ms_per_document": 1000 * single.core_seconds_per_document,
+        "orchestration_ms_per_document": 1000 * (single.flow_and_server_per_document - runner),
+        "task_runs": single.cost[-1].task_runs,
+        "task_runs_lost": single.cost[-1].task_runs_lost,
+        "wall_seconds": single.wall_seconds,
+    }
