@@ -82,7 +82,7 @@ class Stand:
         watch: Callable[[Path], None] = lambda _ledger_file: None,
         dry_run: bool = False,
     ) -> Cost:
-        """One batch into a folder and a ledger of its own; `watch` is called with that ledger's file again and again."""
+        """One batch into a folder and a ledger of its own; `watch` is called again and again with the ledger's file."""
         place = self.settings.state / "runs" / uuid4().hex
         ledger_url = f"sqlite:///{place / 'ledger.db'}"
         flow_parameters = {
