@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pikepdf
+from ocrmypdf._graft import strip_invisible_text
 
 from flows.ocr_intake.archive import archive
 from flows.ocr_intake.conversion import convert, typed_errors
@@ -79,6 +80,8 @@ def _recognise(look: Look, job: Job, engines: Engines) -> Path:
 
 def _convert_upright(look: Look, scratch: Path, engines: Engines) -> Path:
     target = scratch / "recognised.pdf"
+    if look.replaced:
+        _strip_layers(look.source, look.replaced)
     indexes = look.page_indexes if look.mode is Mode.SKIP else None
     convert(look.source, target, engines.manager, mode=look.mode.value, page_indexes=indexes)
     # Readings are kept: the second pass reads nothing that the first has read.
@@ -87,6 +90,14 @@ def _convert_upright(look: Look, scratch: Path, engines: Engines) -> Path:
         _turn_pages(look.source, upright, turns)
         convert(upright, target, engines.manager, mode=look.mode.value, page_indexes=indexes)
     return target
+
+
+def _strip_layers(source: Path, page_numbers: list[int]) -> None:
+    """Takes invisible text away; what is visible stays, whatever it says."""
+    with typed_errors(), pikepdf.open(source, allow_overwriting_input=True) as pdf:
+        for number in page_numbers:
+            strip_invisible_text(pdf, pdf.pages[number - 1])
+        pdf.save(source)
 
 
 def _turn_pages(source: Path, target: Path, turns: dict[int, int]) -> None:
@@ -148,6 +159,8 @@ def _depends_on(look: Look, engines: Engines, findings: list[Finding]) -> tuple[
         names.add("pdfa")
     if look.page_indexes:
         names |= {"languages", "engine.tesseract", "engine.model", "engine.ocrmypdf"}
+    if any(page.suspect for page in look.pages) or look.replaced:
+        names |= {"languages", "engine.tesseract", "engine.model"}
     if engines.recogniser.has_doubts:
         names.add("rotate")
     if any(finding.code == "dpi_assumed" for finding in findings):

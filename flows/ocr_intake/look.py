@@ -7,8 +7,9 @@ import pikepdf
 from PIL import Image
 
 from flows.ocr_intake.conversion import typed_errors
+from flows.ocr_intake.engines import load_engines
 from flows.ocr_intake.images import survey_image, write_pdf
-from flows.ocr_intake.pages import BLANK, RECOGNISED, Page, look_at_pages
+from flows.ocr_intake.pages import BLANK, RECOGNISED, Page, find_false_texts, look_at_pages
 from flows.ocr_intake.parameters import Mode, Parameters
 from shared.errors import DocumentError
 from shared.outcomes import Finding, Reason
@@ -32,6 +33,8 @@ class Look:
     mode: Mode
     megapixels: float
     survey: PdfSurvey | None = None
+    replaced: list[int] = field(default_factory=list)
+    """Numbers of pages whose text is not what they show: it goes, and they are read."""
     damaged: list[int] = field(default_factory=list)
     """Numbers of pages that show nothing, or not all, because their content does not decode."""
     findings: list[Finding] = field(default_factory=list)
@@ -75,9 +78,15 @@ def _look_at_pdf(job: Job) -> Look:
     pages, damaged = _look_at_repaired(source, survey.pages)
     mode, findings = _choose_mode(parameters_of(job).mode, survey)
     findings += [Finding("content_damaged", page_number=number) for number in damaged]
-    if mode is Mode.SKIP:
-        findings += [_image_not_read(page.number) for page in pages if page.scan_beside_text]
-    look = Look(Kind.PDF, source, pages, mode, 0.0, survey, damaged, findings)
+    replaced: list[int] = []
+    if mode is Mode.SKIP and not survey.keep_original and any(page.suspect for page in pages):
+        parameters = parameters_of(job)
+        reader = load_engines(tuple(parameters.languages), parameters.recognition).recogniser.reader
+        with typed_errors():
+            replaced = find_false_texts(source, pages, reader)
+    pages = [Page(page.number) if page.number in replaced else page for page in pages]
+    findings += [Finding("text_replaced", "its text was not what it shows", number) for number in replaced]
+    look = Look(Kind.PDF, source, pages, mode, 0.0, survey, replaced, damaged, findings)
     look.megapixels = MEGAPIXELS_OF_A_PAGE * len(look.page_indexes)
     return look
 
@@ -103,10 +112,6 @@ def _choose_mode(wanted: Mode, survey: PdfSurvey) -> tuple[Mode, list[Finding]]:
         findings.append(Finding("redo_skipped", "OCRmyPDF replaces no OCR layer in a document with a form"))
         return Mode.SKIP, findings
     return wanted, findings
-
-
-def _image_not_read(page_number: int) -> Finding:
-    return Finding("image_not_read", "a few words of text lie over an image; mode redo reads the image", page_number)
 
 
 def _find_damaged(source: Path, pages: list[Page]) -> list[int]:

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flows.ocr_intake.readers import Reader
 from flows.ocr_intake.recogniser import Reading
+from flows.ocr_intake.spot_check import is_shown
+from flows.ocr_intake.text_quality import looks_wrong
 from shared.verification import draw_page, find_image_share, is_blank, is_dust, open_rendering, read_texts
 
 EMBEDDED, RECOGNISED, BLANK = "embedded", "recognised", "blank"
-FEW_WORDS = 40
 MOST_OF_A_PAGE = 0.5
+PAGES_CHECKED = 3
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Page:
     source: str = RECOGNISED
     mean_confidence: float | None = None
     words: int = 0
-    scan_beside_text: bool = False
-    """Has a few words of its own, such as a stamp by the sender, over an image that fills the page."""
+    suspect: bool = False
+    """Its text may not be what it shows: an image fills the page, or the words look wrong."""
     drawable: bool = True
     dust: bool = False
     """Shows so little that, if nothing can be read, there is nothing to read."""
@@ -44,9 +47,8 @@ def look_at_pages(path: Path) -> list[Page]:
     with open_rendering(path) as document:
         for number, text in enumerate(read_texts(document), start=1):
             if text:
-                words = len(text.split())
-                beside = words <= FEW_WORDS and find_image_share(document, number - 1) >= MOST_OF_A_PAGE
-                pages.append(Page(number, text, EMBEDDED, words=words, scan_beside_text=beside))
+                suspect = find_image_share(document, number - 1) >= MOST_OF_A_PAGE or looks_wrong(text)
+                pages.append(Page(number, text, EMBEDDED, words=len(text.split()), suspect=suspect))
                 continue
             image = draw_page(document, number - 1)
             if image is None:
@@ -55,6 +57,15 @@ def look_at_pages(path: Path) -> list[Page]:
             source = BLANK if is_blank(image) else RECOGNISED
             pages.append(Page(number, source=source, dust=source == RECOGNISED and is_dust(image)))
     return pages
+
+
+def find_false_texts(path: Path, pages: Sequence[Page], reader: Reader) -> list[int]:
+    """Numbers of suspect pages that show something else than their text; a sample stands for many of them."""
+    suspects = [page for page in pages if page.suspect]
+    sample = suspects if len(suspects) <= PAGES_CHECKED else [suspects[0], suspects[len(suspects) // 2], suspects[-1]]
+    with open_rendering(path) as document:
+        false = [page for page in sample if not is_shown(page.text, document, page.number - 1, reader)]
+    return [page.number for page in (suspects if false and sample != suspects else false)]
 
 
 def add_readings(pages: Sequence[Page], readings: Mapping[int, Reading]) -> list[Page]:

@@ -221,23 +221,6 @@ def test_one_document_does_not_colour_the_next(tmp_path: Path, work: Work) -> No
     assert product.facts["words"] == 0
 
 
-def test_a_stamp_on_a_scan_does_not_hide_that_the_scan_was_not_read(tmp_path: Path, work: Work) -> None:
-    """Text of its own keeps a page from being read, so the page says that there is an image; `redo` reads it."""
-    scan, stamped = hand.write_scan(tmp_path / "scan.pdf", hand.draw_page()), tmp_path / "stamped.pdf"
-    with pikepdf.open(scan) as pdf:
-        page = pdf.pages[0]
-        font = pikepdf.Dictionary(Type=pikepdf.Name.Font, Subtype=pikepdf.Name.Type1, BaseFont=pikepdf.Name.Helvetica)
-        name = page.add_resource(font, pikepdf.Name.Font)
-        page.contents_add(b"BT %s 9 Tf 20 20 Td (Filed 2024) Tj ET" % str(name).encode())
-        pdf.save(stamped)
-    product = work(stamped)
-    assert "image_not_read" in codes(product)
-    (tmp_path / "scratch").rename(tmp_path / "before")
-    again = work(stamped, mode="redo")
-    assert "quick brown fox" in read(tmp_path, again)
-    assert "Filed 2024" in read(tmp_path, again)
-
-
 def test_a_page_that_cannot_be_converted_leaves_the_document_as_it_was(tmp_path: Path, work: Work) -> None:
     """OCRmyPDF gives up on a graphics stack this deep; a person gets the document, and is told."""
     path = tmp_path / "deep.pdf"
