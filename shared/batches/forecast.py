@@ -1,4 +1,4 @@
-"""A dry run: look at every document as its work would, touch nothing, and say what the batch will cost."""
+"""A dry run: look at every document as its work would, publish nothing, and say what the batch will cost."""
 
 import tempfile
 from collections import Counter
@@ -7,14 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from shared.batches.intake import Arrival, read_source
 from shared.batches.plan import find_current, find_firsts, settle_at_sight
 from shared.batches.request import Request
+from shared.batches.sample import choose_sample, find_pace
 from shared.documents import render_conditions
 from shared.ledger import Ledger
-from shared.sandbox import ChildCrashed, Order, Refusal, Sandbox
+from shared.sandbox import ChildCrashed, Order, Refusal, Report, Sandbox
+from shared.sandbox.protocol import Action
 from shared.settings import Settings
 from shared.workflows import Inspection
 
@@ -32,8 +34,11 @@ class BatchForecast:
     pages: int
     pages_to_recognise: int
     core_seconds: float
+    """Of the children, where nearly all of it goes."""
     minutes: float
     cores: int
+    sampled: int
+    """Documents that were worked on to learn what work costs on this host."""
 
     @property
     def sentence(self) -> str:
@@ -53,7 +58,7 @@ def forecast(request: Request, settings: Settings) -> BatchForecast:
     """Read the source and inspect every document that has no current receipt."""
     intake = read_source(request.source, settings.cores)
     firsts = find_firsts(intake.arrivals)
-    ends = Counter(end.reason or end.outcome for a in intake.arrivals if (end := settle_at_sight(a, firsts)))
+    ends: Counter[str] = Counter(end.reason or end.outcome for a in intake.arrivals if (end := settle_at_sight(a, firsts)))
     parameters = request.parameters.model_dump(mode="json")
     with (
         Sandbox(request.steps_module, parameters, settings.token_pool) as sandbox,
@@ -70,52 +75,63 @@ def forecast(request: Request, settings: Settings) -> BatchForecast:
             and firsts[arrival.digest] == arrival.location
             and find_current(receipts.get(arrival.digest, []), conditions) is None
         ]
-        answers = _inspect_all(request, sandbox, fresh, settings.cores)
-    return _sum_up(request, settings, len(intake.arrivals), len(firsts) - len(fresh), ends, answers)
+        looker = _Looker(request, sandbox)
+        with ThreadPoolExecutor(settings.cores) as pool:
+            answers = list(pool.map(looker.inspect, fresh))
+            looked = [(arrival, answer) for arrival, answer in zip(fresh, answers, strict=True) if _is_open(answer)]
+            expected = [(arrival, request.steps.forecast(answer).core_seconds) for arrival, answer in looked]
+            sample = choose_sample(expected)
+            reports = pool.map(looker.work, [arrival for arrival, _ in sample])
+            pace = find_pace([(report, seconds) for report, (_, seconds) in zip(reports, sample, strict=True)])
+    return BatchForecast(
+        inputs=len(intake.arrivals),
+        duplicate=ends["duplicate"],
+        reused=len(firsts) - len(fresh),
+        refused=_count_refused(answers, ends["unreadable"]),
+        documents=len(looked),
+        pages=sum(answer.pages for _, answer in looked),
+        pages_to_recognise=sum(answer.pages_to_recognise for _, answer in looked),
+        core_seconds=round(pace * sum(seconds for _, seconds in expected), 1),
+        minutes=round(pace * sum(seconds for _, seconds in expected) / settings.cores / 60, 2),
+        cores=settings.cores,
+        sampled=len(sample),
+    )
 
 
-def _inspect_all(
-    request: Request, sandbox: Sandbox, arrivals: Sequence[Arrival], cores: int
-) -> list[Inspection | Refusal | None]:
-    parameters = request.parameters.model_dump(mode="json")
-
-    def inspect(arrival: Arrival) -> Inspection | Refusal | None:
-        with tempfile.TemporaryDirectory(prefix="mailroom-inspect-") as scratch:
-            order = Order("inspect", arrival.path, Path(scratch), parameters, request.budget)
-            try:
-                answer = sandbox.run(order).answer
-            except ChildCrashed:  # The run itself tries again before it calls that the document's fault.
-                return None
-        assert isinstance(answer, (Inspection, Refusal))
-        return answer
-
-    with ThreadPoolExecutor(cores) as pool:
-        return list(pool.map(inspect, arrivals))
+def _is_open(answer: Inspection | Refusal | None) -> TypeGuard[Inspection]:
+    return isinstance(answer, Inspection)
 
 
-def _sum_up(
-    request: Request,
-    settings: Settings,
-    inputs: int,
-    reused: int,
-    ends: Counter[Any],
-    answers: Sequence[Inspection | Refusal | None],
-) -> BatchForecast:
-    looked = [answer for answer in answers if isinstance(answer, Inspection)]
+def _count_refused(answers: Sequence[Inspection | Refusal | None], unreadable: int) -> dict[str, int]:
     refused = Counter(
         answer.reason.value if answer else "crashed" for answer in answers if not isinstance(answer, Inspection)
     )
-    refused.update({"unreadable": ends["unreadable"]} if ends["unreadable"] else {})
-    core_seconds = sum(request.steps.forecast(inspection).core_seconds for inspection in looked)
-    return BatchForecast(
-        inputs=inputs,
-        duplicate=ends["duplicate"],
-        reused=reused,
-        refused=dict(sorted(refused.items())),
-        documents=len(looked),
-        pages=sum(inspection.pages for inspection in looked),
-        pages_to_recognise=sum(inspection.pages_to_recognise for inspection in looked),
-        core_seconds=round(core_seconds, 1),
-        minutes=round(core_seconds / settings.cores / 60, 2),
-        cores=settings.cores,
-    )
+    refused.update({"unreadable": unreadable} if unreadable else {})
+    return dict(sorted(refused.items()))
+
+
+class _Looker:
+    """Runs one step on one document, in a scratch folder that is thrown away."""
+
+    def __init__(self, request: Request, sandbox: Sandbox) -> None:
+        self._request = request
+        self._sandbox = sandbox
+        self._parameters = request.parameters.model_dump(mode="json")
+
+    def inspect(self, arrival: Arrival) -> Inspection | Refusal | None:
+        report = self._run("inspect", arrival)
+        if report is None:
+            return None
+        assert isinstance(report.answer, (Inspection, Refusal))
+        return report.answer
+
+    def work(self, arrival: Arrival) -> Report | None:
+        return self._run("work", arrival)
+
+    def _run(self, action: Action, arrival: Arrival) -> Report | None:
+        with tempfile.TemporaryDirectory(prefix="mailroom-look-") as scratch:
+            order = Order(action, arrival.path, Path(scratch), self._parameters, self._request.budget)
+            try:
+                return self._sandbox.run(order)
+            except ChildCrashed:  # The run itself tries again before it calls that the document's fault.
+                return None
