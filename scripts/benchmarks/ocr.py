@@ -99,6 +99,7 @@ def _compare(
         "wall_ratio": min(spent.wall_seconds for spent in rivals.values()) / wall,
         "cpu_ratio": min(spent.core_seconds for spent in rivals.values()) / core,
         "efficiency": floor / core,
+        "cpu_ratio_of_the_floor": min(spent.core_seconds for spent in rivals.values()) / floor,
         "wall_seconds": wall,
         "core_seconds": core,
         "fixed_wall_seconds": median(each.fixed.wall_seconds for each in rounds),

@@ -58,7 +58,8 @@ def forecast(request: Request, settings: Settings) -> BatchForecast:
     """Read the source and inspect every document that has no current receipt."""
     intake = read_source(request.source, settings.cores)
     firsts = find_firsts(intake.arrivals)
-    ends: Counter[str] = Counter(end.reason or end.outcome for a in intake.arrivals if (end := settle_at_sight(a, firsts)))
+    settled = (settle_at_sight(arrival, firsts) for arrival in intake.arrivals)
+    ends: Counter[str] = Counter(end.reason or end.outcome for end in settled if end)
     parameters = request.parameters.model_dump(mode="json")
     with (
         Sandbox(request.steps_module, parameters, settings.token_pool) as sandbox,
