@@ -1,7 +1,7 @@
 """`scripts/bench small`: many one-page born-digital documents, where all that is not their own work shows."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -52,31 +52,36 @@ def measure_small(rounds: int, *, few: int = FEW, many: int = MANY) -> dict[str,
         single = Scale(few, [_measure(stand, letters, fixed, ONE_EACH)])
         runner = (measure_bare(letters, place / "bare") - measure_bare(empty, place / "bare-empty")) / few
         rivals = _measure_rivals(sorted(letters.iterdir())[: min(RIVALS, few)], place, stand.settings.cores)
-    ours = small.core_seconds_per_document
     return {
         "benchmark": "small",
         "machine": describe_machine(),
-        "compared": f"{few} documents ({rounds} rounds before and {rounds} after, medians) and {many} (once) through the"
-        f" deployed workflow, less an empty run; the runner without Prefect; xargs ocrmypdf on {min(RIVALS, few)} of them",
+        "compared": f"{few} documents ({rounds} rounds before and as many after, medians) and {many} (once) through the"
+        f" deployed workflow, less an empty run; the runner without Prefect; xargs ocrmypdf on {RIVALS} at most",
         "rounds": rounds,
+        **_compare(small, large, runner, rivals),
+        "fixed_core_seconds": fixed.core_seconds,
+        "fixed_wall_seconds": fixed.wall_seconds,
+        "one_task_run_per_document": _tell_single(single, runner),
+    }
+
+
+def _compare(small: Scale, large: Scale, runner: float, rivals: Mapping[str, float]) -> dict[str, Any]:
+    ours, scales = small.core_seconds_per_document, (small, large)
+    per_scale = {str(scale.documents): 1000 * scale.core_seconds_per_document for scale in scales}
+    return {
         "cost_growth": large.core_seconds_per_document / ours,
         "orchestration_ms_per_document": 1000 * (large.flow_and_server_per_document - runner),
-        "task_runs_lost": sum(cost.task_runs_lost for scale in (small, large) for cost in scale.cost),
+        "task_runs_lost": sum(cost.task_runs_lost for scale in scales for cost in scale.cost),
         "cpu_ratio_xargs": rivals["xargs"] / ours,
         "cpu_ratio_xargs_one_thread": rivals["xargs_one_thread"] / ours,
         "core_ms_per_document": {
-            str(few): 1000 * ours,
-            str(many): 1000 * large.core_seconds_per_document,
-            "xargs": 1000 * rivals["xargs"],
-            "xargs_one_thread": 1000 * rivals["xargs_one_thread"],
+            **per_scale,
+            **{name: 1000 * seconds for name, seconds in rivals.items()},
             "runner_in_the_flow_process": 1000 * runner,
         },
-        "wall_seconds": {str(few): small.wall_seconds, str(many): large.wall_seconds},
-        "task_runs": {str(few): small.cost[-1].task_runs, str(many): large.cost[-1].task_runs},
-        "fixed_core_seconds": fixed.core_seconds,
-        "fixed_wall_seconds": fixed.wall_seconds,
-        "pdfa_claimed": f"{large.cost[-1].report.done} of {many} done",
-        "one_task_run_per_document": _tell_single(single, runner),
+        "wall_seconds": {str(scale.documents): scale.wall_seconds for scale in scales},
+        "task_runs": {str(scale.documents): scale.cost[-1].task_runs for scale in scales},
+        "outcomes": {str(scale.documents): scale.cost[-1].report.sentence for scale in scales},
     }
 
 

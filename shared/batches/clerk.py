@@ -78,6 +78,9 @@ class Clerk:
             on=_may_heal, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=15
         ):
             with attempt:
+                # A connection may be lost after the commit it was to confirm.
+                if attempt.num > 1 and (outcome := self._ledger.find_outcome(self._request.batch_id, item.location)):
+                    return outcome
                 try:
                     return self._settle_once(item)
                 except ChildCrashed as crash:

@@ -124,6 +124,12 @@ class Ledger:
         with self._read() as session:
             return session.scalars(select(Input).where(Input.batch_id == batch_id).order_by(Input.location)).all()
 
+    def find_outcome(self, batch_id: str, location: str) -> Outcome | None:
+        """Of one input; None until it is settled."""
+        with self._read() as session:
+            row = session.get_one(Input, (batch_id, location))
+            return Outcome(row.outcome) if row.outcome else None
+
     def settle(self, batch_id: str, settlements: Sequence[Settlement]) -> None:
         with self._write() as session:
             for settlement in settlements:

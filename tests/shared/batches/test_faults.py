@@ -6,14 +6,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 import stamina
+from sqlalchemy.exc import OperationalError
 
 from shared.documents import digest_file
 from shared.errors import TransientError
+from shared.ledger import Lease, Ledger
+from shared.ledger.ledger import Fenced
 from shared.settings import ROOT
 from tests.shared.batches.place import Place
 
@@ -130,3 +134,23 @@ def test_room_that_comes_back_in_time_is_enough(place: Place, small_disk: Path) 
     report = place.run()
     timer.join()
     assert report.done == 1
+
+
+def test_a_connection_lost_after_its_commit_costs_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database has kept is not done again, although it never said so."""
+    fill(place)
+    fenced, lost = Ledger.fenced, []
+
+    @contextmanager
+    def lose_connection(ledger: Ledger, lease: Lease) -> Iterator[Fenced]:
+        with fenced(ledger, lease) as transaction:
+            yield transaction
+        if len(lost) < 2:
+            lost.append(lease)
+            raise OperationalError("COMMIT", {}, ConnectionError("server closed the connection"))
+
+    # No real server can be made to die between its commit and its answer.
+    monkeypatch.setattr(Ledger, "fenced", lose_connection)
+    report = place.run()
+    assert len(lost) == 2
+    assert (report.done, report.pending) == (DOCUMENTS, 0)
