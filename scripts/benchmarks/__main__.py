@@ -30,6 +30,7 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     from scripts.benchmarks.documents import draw_scans  # noqa: PLC0415
     from scripts.benchmarks.memory import measure_memory  # noqa: PLC0415
     from scripts.benchmarks.ocr import measure_ocr  # noqa: PLC0415
+    from scripts.benchmarks.profile import measure_profile  # noqa: PLC0415
     from scripts.benchmarks.small import measure_small  # noqa: PLC0415
 
     if options.benchmark == "small":
@@ -38,6 +39,8 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     scans = options.folder or (Path(corpus) / "scans" if corpus else draw_scans(drawn))
     if options.benchmark == "memory":
         return measure_memory(scans)
+    if options.benchmark == "profile":
+        return measure_profile(scans)
     truth = options.truth or (Path(corpus) / "truth" if corpus else None)
     return measure_ocr(scans, truth, options.rounds)
 
@@ -53,13 +56,14 @@ def _parse_arguments() -> argparse.Namespace:
     )
     small = commands.add_parser("small", help="1,000 and 10,000 born-digital pages; about 30 minutes")
     memory = commands.add_parser("memory", help="growth over 10,000 documents, peaks of long ones; about 15 minutes")
-    for command in (ocr, memory):
+    profile = commands.add_parser("profile", help="where the core-seconds of a run go; about 3 minutes")
+    for command in (ocr, memory, profile):
         command.add_argument(
             "folder", nargs="?", type=Path, help="scanned PDFs (default: MAILROOM_CORPUS/scans, or some that are drawn)"
         )
     for command in (ocr, small):
         command.add_argument("--rounds", type=int, default=3)
-    for command in (ocr, small, memory):
+    for command in (ocr, small, memory, profile):
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser.parse_args()
 

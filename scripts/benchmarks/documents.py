@@ -12,6 +12,7 @@ from fontTools import subset
 
 from scripts.demo_documents import CONTRACT, LETTER
 from scripts.demo_pages import Sheet, render_pdf
+from shared.errors import ConfigError
 
 SCANS = 12
 MOST_PAGES = 4
@@ -30,6 +31,17 @@ def draw_scans(folder: Path) -> Path:
             pages.append(sheet.scan(seed=100 * number + page))
         (folder / f"file-{number:02}.pdf").write_bytes(render_pdf(pages))
     return folder
+
+
+def link_documents(folder: Path, target: Path) -> Path:
+    """A folder with links to the PDFs of another one; ConfigError where it has none."""
+    documents = [path for path in folder.iterdir() if path.suffix.lower() == ".pdf"]
+    if not documents:
+        raise ConfigError(f"{folder} holds no PDF to read")
+    target.mkdir()
+    for path in documents:
+        (target / path.name).symlink_to(path.resolve())
+    return target
 
 
 def write_letters(folder: Path, count: int) -> Path:

@@ -1,7 +1,5 @@
 """`scripts/bench ocr`: scans through the deployed workflow, against xargs and against the bare recogniser."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -10,14 +8,13 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scripts.benchmarks.documents import write_long_scan
+from scripts.benchmarks.documents import link_documents, write_long_scan
 from scripts.benchmarks.floor import measure_floor
+from scripts.benchmarks.page_images import draw_page_images
 from scripts.benchmarks.recall import mean_recall, read_truths
 from scripts.benchmarks.rivals import Spent, check_program, run_xargs
 from scripts.benchmarks.stand import Cost, Stand, open_stand
 from scripts.benchmarks.telling import describe_machine, note
-from shared.errors import ConfigError
-from shared.sandbox.process import render_environment
 
 BIG_PAGES = 50
 
@@ -36,16 +33,11 @@ class Round:
 def measure_ocr(folder: Path, truth: Path | None, rounds: int) -> dict[str, Any]:
     """Raises ConfigError where something to compare with is missing."""
     check_program()
-    documents = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".pdf")
-    if not documents:
-        raise ConfigError(f"{folder} holds no PDF to read")
     with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as scratch, ExitStack() as open_things:
         place = Path(scratch)
-        source = place / "source"
-        source.mkdir()
-        for path in documents:
-            (source / path.name).symlink_to(path.resolve())
-        images = _draw_pages(source, place / "images")
+        source = link_documents(folder, place / "source")
+        documents = sorted(source.iterdir())
+        images = draw_page_images(source, place / "images")
         stand = open_things.enter_context(open_stand())
         told = [_run_round(stand, source, documents, images, place / str(number)) for number in range(rounds)]
         forecast = stand.run(source, dry_run=True).report.forecast or {}
@@ -53,13 +45,6 @@ def measure_ocr(folder: Path, truth: Path | None, rounds: int) -> dict[str, Any]
         result["big_scan"] = _measure_big(stand, documents, place, rounds)
         result.update(_measure_recall(stand, truth, place))
     return {"benchmark": "ocr", "machine": describe_machine(), "rounds": rounds, **result}
-
-
-def _draw_pages(source: Path, folder: Path) -> list[Path]:
-    folder.mkdir()
-    command = [sys.executable, "-m", "scripts.benchmarks.page_images", str(source), str(folder)]
-    subprocess.run(command, check=True, env=render_environment())
-    return sorted(folder.glob("*.tif"))
 
 
 def _run_round(stand: Stand, source: Path, documents: Sequence[Path], images: Sequence[Path], place: Path) -> Round:

@@ -5,6 +5,7 @@
 
 import itertools
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from flows.ocr_intake.parameters import Parameters
 from flows.ocr_intake.plugin import build_plugin_manager
 from flows.ocr_intake.recogniser import Recogniser
 from shared.budgets import Budget
+from shared.sandbox.process import render_environment
 from shared.workflows import Job
 
 
@@ -37,6 +39,14 @@ class CopyingReader:
 
     def find_turn(self, image_file: Path) -> int:  # noqa: ARG002
         return 0
+
+
+def draw_page_images(documents: Path, folder: Path) -> list[Path]:
+    """A TIFF for every page that a run over `documents` would recognise."""
+    folder.mkdir()
+    command = [sys.executable, "-m", __spec__.name, str(documents), str(folder)]
+    subprocess.run(command, check=True, env=render_environment())
+    return sorted(folder.glob("*.tif"))
 
 
 def write_page_images(documents: Path, folder: Path) -> None:

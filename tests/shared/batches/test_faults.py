@@ -139,7 +139,8 @@ def test_room_that_comes_back_in_time_is_enough(place: Place, small_disk: Path) 
 def test_a_connection_lost_after_its_commit_costs_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the database has kept is not done again, although it never said so."""
     fill(place)
-    fenced, lost = Ledger.fenced, []
+    fenced = Ledger.fenced
+    lost: list[Lease] = []
 
     @contextmanager
     def lose_connection(ledger: Ledger, lease: Lease) -> Iterator[Fenced]:
