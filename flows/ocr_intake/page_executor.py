@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import resource
+import signal
 import tempfile
 import time
 from array import array
@@ -86,10 +87,14 @@ class _Shift:
             while (index := self._claim()) is not None:
                 results[index] = self._task(*self._calls[index])
                 self._hire((time.monotonic() - started) / len(results))
+        except BaseException:
             for helper in self._helpers:
-                os.waitpid(helper, 0)
+                os.kill(helper, signal.SIGKILL)
+            raise
         finally:
             os.close(self._queue)
+            for helper in self._helpers:
+                os.waitpid(helper, 0)
         for index in set(range(len(self._calls))) - set(results):
             results[index] = self._fetch(index)
         return results

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -31,10 +31,11 @@ _WORD = re.compile(r"\w{4,}")
 def is_shown(text: str, document: pdfium.PdfDocument, page_index: int, reader: Reader) -> bool:
     """False only where enough words can be read with certainty, and the text does not hold them."""
     read: Counter[str] = Counter()
-    for words in _read_bands(document, page_index, reader):
-        read.update(words)
-        if read.total() >= ENOUGH_WORDS:
-            break
+    with suppress(pdfium.PdfiumError, ValueError):  # What cannot be drawn speaks against nothing.
+        for words in _read_bands(document, page_index, reader):
+            read.update(words)
+            if read.total() >= ENOUGH_WORDS:
+                break
     if read.total() < LEAST_WORDS:
         return True
     return (read & Counter(_WORD.findall(text.casefold()))).total() >= AGREEMENT * read.total()
@@ -42,7 +43,7 @@ def is_shown(text: str, document: pdfium.PdfDocument, page_index: int, reader: R
 
 def _read_bands(document: pdfium.PdfDocument, page_index: int, reader: Reader) -> Iterator[list[str]]:
     with closing(document[page_index]) as page, tempfile.TemporaryDirectory() as folder:
-        dpi = min(DPI, LONGEST_PIXELS * 72 / max(page.get_size()))
+        dpi = min(DPI, LONGEST_PIXELS * 72 / max(1.0, *page.get_size()))
         for band in BANDS:
             image = _draw_band(page, band, dpi)
             path = Path(folder) / "band.tif"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from flows.ocr_intake.page_executor import PageExecutor
@@ -116,8 +117,8 @@ def test_a_page_that_a_helper_could_not_do_is_done_here(executor: PageExecutor, 
     assert results == [(page, here) for page in range(PAGES)]
 
 
-def test_an_error_is_raised_as_it_is(executor: PageExecutor) -> None:
-    """It is the document's, and whoever started the work must learn of it."""
+def test_an_error_is_raised_as_it_is(executor: PageExecutor, pool: TokenPool) -> None:
+    """It is the document's, and whoever started the work must learn of it; no helper goes on behind its back."""
 
     def read(page: int) -> None:
         time.sleep(0.25)
@@ -126,3 +127,5 @@ def test_an_error_is_raised_as_it_is(executor: PageExecutor) -> None:
 
     with pytest.raises(LookupError, match="page"):
         run(executor, read)
+    assert psutil.Process().children() == []
+    assert pool.try_take() is not None
