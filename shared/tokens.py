@@ -43,7 +43,7 @@ class TokenPool:
     def try_take(self) -> int | None:
         """A descriptor that holds a token until its last copy is closed; None while all cores are taken."""
         for number in range(self.count):
-            descriptor = os.open(self.folder / f"core-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open(number)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -51,3 +51,11 @@ class TokenPool:
             else:
                 return descriptor
         return None
+
+    def _open(self, number: int) -> int:
+        path, flags = self.folder / f"core-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(path, flags, 0o600)
+        except FileNotFoundError:  # Whoever cleans temporary folders has taken ours.
+            self.prepare()
+            return os.open(path, flags, 0o600)

@@ -78,17 +78,21 @@ def _look_at_pdf(job: Job) -> Look:
     pages, damaged = _look_at_repaired(source, survey.pages)
     mode, findings = _choose_mode(parameters_of(job).mode, survey)
     findings += [Finding("content_damaged", page_number=number) for number in damaged]
-    replaced: list[int] = []
-    if mode is Mode.SKIP and not survey.keep_original and any(page.suspect for page in pages):
-        parameters = parameters_of(job)
-        reader = load_engines(tuple(parameters.languages), parameters.recognition).recogniser.reader
-        with typed_errors():
-            replaced = find_false_texts(source, pages, reader)
+    replaced = _find_false_texts(job, source, pages) if mode is Mode.SKIP and not survey.keep_original else []
     pages = [Page(page.number) if page.number in replaced else page for page in pages]
     findings += [Finding("text_replaced", "its text was not what it shows", number) for number in replaced]
     look = Look(Kind.PDF, source, pages, mode, 0.0, survey, replaced, damaged, findings)
     look.megapixels = MEGAPIXELS_OF_A_PAGE * len(look.page_indexes)
     return look
+
+
+def _find_false_texts(job: Job, source: Path, pages: list[Page]) -> list[int]:
+    if not any(page.suspect for page in pages):
+        return []
+    parameters = parameters_of(job)
+    engines = load_engines(tuple(parameters.languages), parameters.recognition)
+    with typed_errors():
+        return find_false_texts(source, pages, engines.recogniser.reader)
 
 
 def _look_at_repaired(source: Path, expected: int) -> tuple[list[Page], list[int]]:

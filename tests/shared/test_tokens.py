@@ -1,6 +1,7 @@
 """One pool of cores for all runs of a host."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -75,6 +76,12 @@ def test_a_token_comes_back_after_its_work(pool: TokenPool) -> None:
 
 def _call_off() -> None:
     raise SandboxClosed("enough")
+
+
+def test_a_folder_that_was_cleaned_away_comes_back(pool: TokenPool) -> None:
+    """Programs that clean temporary folders know nothing of us."""
+    shutil.rmtree(pool.folder)
+    assert pool.try_take() is not None
 
 
 def test_another_users_folder_is_refused(tmp_path: Path) -> None:
