@@ -82,6 +82,10 @@ def render_environment(settings: Settings, embedded: Embedded) -> dict[str, str]
         # Kept in memory, a concurrency slot is lost for good when the server restarts.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # An idle server would use a twentieth of a core, most of it to look for what is rare here.
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "15",
+        "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+        "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
         # Task runs arrive as events; written one at a time, as by default, they cost three times the CPU, and more of
         # them than fit the queue in memory are lost.
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",

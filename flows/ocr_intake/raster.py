@@ -31,11 +31,11 @@ def draw_for_recognition(
         width, height = page.get_size()
         size = round(width * dpi.x / POINTS_PER_INCH), round(height * dpi.y / POINTS_PER_INCH)
         with closing(page.render(scale=dpi.to_scalar() / POINTS_PER_INCH, grayscale=True)) as bitmap:
-            image = _fit(bitmap.to_pil().convert("L"), size)
-    if device.lower() == BILEVEL_DEVICE:
-        # Scanned in black and white: there is no grey to dither, and a threshold is ten times as fast.
-        return image.convert("1", dither=Image.Dither.NONE)
-    return image
+            image = _fit(bitmap.to_pil(), size)
+            # pdfium's buffer goes with its bitmap, so that both ways out are copies. Scanned in black and white, a page
+            # has no grey to dither, and a threshold is ten times as fast.
+            is_bilevel = device.lower() == BILEVEL_DEVICE
+            return image.convert("1", dither=Image.Dither.NONE) if is_bilevel else image.copy()
 
 
 def write_page_image(image: Image.Image, target: Path, dpi: Resolution[float]) -> None:
@@ -51,8 +51,6 @@ def _check_size(page: PdfPage, page_number: int, dpi: Resolution[float], max_pix
 
 
 def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """An image of its own, for pdfium's buffer goes with its bitmap; pdfium rounds up where a page is meant to end."""
-    rounded = all(abs(drawn - meant) <= ROUNDING_PIXELS for drawn, meant in zip(image.size, size, strict=True))
-    sheet = Image.new("L", size if rounded else image.size, 255)
-    sheet.paste(image)
-    return sheet
+    """Without the pixels by which pdfium rounds up."""
+    off = [drawn - meant for drawn, meant in zip(image.size, size, strict=True)]
+    return image.crop((0, 0, *size)) if any(off) and all(0 <= each <= ROUNDING_PIXELS for each in off) else image

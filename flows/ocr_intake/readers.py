@@ -43,7 +43,10 @@ class LibraryReader:
 
     def __init__(self, languages: Sequence[str], data_folder: Path) -> None:
         try:
-            import tesserocr  # noqa: PLC0415 - where there is no wheel for it, the program still works
+            # Where there is no wheel for it, the program still works.
+            import tesserocr  # noqa: PLC0415
+
+            from flows.ocr_intake.tree import read_tree  # noqa: PLC0415
         except ImportError as error:
             raise ConfigError(f"tesserocr cannot be loaded here ({error}); set recognition=program") from error
         folder = f"{data_folder}/"
@@ -51,19 +54,18 @@ class LibraryReader:
         self._reader = tesserocr.PyTessBaseAPI(
             path=folder, lang="+".join(languages), psm=tesserocr.PSM.AUTO, oem=tesserocr.OEM.DEFAULT
         )
+        self._read_tree = read_tree
         self._compass = None
         if has_orientation_model(data_folder):
             self._compass = tesserocr.PyTessBaseAPI(path=folder, lang="osd", psm=tesserocr.PSM.OSD_ONLY)
 
     def read(self, image_file: Path, size: tuple[int, int], dpi: float) -> OcrElement:
-        from flows.ocr_intake.tree import read_tree  # noqa: PLC0415 - it needs tesserocr, too
-
         reader = self._reader
         try:
             reader.SetImageFile(str(image_file))
             reader.SetSourceResolution(round(dpi))
             reader.Recognize()
-            return read_tree(reader, size, dpi)
+            return self._read_tree(reader, size, dpi)
         finally:
             reader.Clear()
             # What the engine learns from one document must not colour the next.
