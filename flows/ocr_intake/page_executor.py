@@ -53,10 +53,10 @@ class PageExecutor(Executor):
                 task_finished(results.pop(index), bar)
 
     def learn(self, call: Callable[[], Any]) -> tuple[Any, dict[int, Any]]:
-        """The result of a task, and what it added to `learnt`."""
+        """The result of a task, and what it added to `learnt`, which forgets it: a helper keeps no page."""
         before = set(self._learnt)
         result = call()
-        return result, {key: self._learnt[key] for key in set(self._learnt) - before}
+        return result, {key: self._learnt.pop(key) for key in set(self._learnt) - before}
 
     def take_over(self, learnt: dict[int, Any]) -> None:
         self._learnt.update(learnt)
@@ -124,9 +124,8 @@ class _Shift:
         # A page that fails here is done again by the process that can tell why.
         with contextlib.suppress(Exception):
             while (index := self._claim()) is not None:
-                found = self._executor.learn(partial(self._task, *self._calls[index]))
                 part = self._folder / f"{index}.part"
-                part.write_bytes(pickle.dumps(found))
+                part.write_bytes(pickle.dumps(self._executor.learn(partial(self._task, *self._calls[index]))))
                 part.rename(self._folder / str(index))
         os._exit(0)
 

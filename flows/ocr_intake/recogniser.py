@@ -9,6 +9,7 @@ from pathlib import Path
 from ocrmypdf.hocrtransform import OcrElement
 from PIL import Image
 
+from flows.ocr_intake.packing import PackedPage
 from flows.ocr_intake.readers import Reader
 
 BADLY_READ_BELOW = 60.0
@@ -21,8 +22,9 @@ class Reading:
 
     text: str
     tree: OcrElement
-    confidences: tuple[float, ...]
-    """Per word, 0..100, in reading order."""
+    words: int
+    score: float
+    """The words' confidences, 0..100 each, added up: a turned page gives few with little, or many with none."""
     size: tuple[int, int]
     turned: int = 0
     """Degrees, clockwise, by which the page had to be turned before it could be read."""
@@ -30,17 +32,8 @@ class Reading:
     """Read badly as it lay."""
 
     @property
-    def words(self) -> int:
-        return len(self.confidences)
-
-    @property
     def mean_confidence(self) -> float | None:
-        return sum(self.confidences) / self.words if self.words else None
-
-    @property
-    def score(self) -> float:
-        """Confidence mass: a turned page gives few words with little confidence, or many with none."""
-        return sum(self.confidences)
+        return self.score / self.words if self.words else None
 
 
 @dataclass
@@ -103,8 +96,8 @@ class Recogniser:
         with Image.open(image_file) as image:
             size, dpi = image.size, float(image.info.get("dpi", (300.0, 300.0))[0])
         tree = self.reader.read(image_file, size, dpi)
-        confidences = tuple(100 * (word.confidence or 0.0) for word in tree.words if word.text.strip())
-        return Reading(render_text(tree), tree, confidences, size)
+        confidences = [100 * (word.confidence or 0.0) for word in tree.words if word.text.strip()]
+        return Reading(render_text(tree), PackedPage(tree), len(confidences), sum(confidences), size)
 
 
 def _turn_image(source: Path, target: Path, degrees: int) -> None:

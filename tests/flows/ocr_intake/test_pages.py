@@ -12,7 +12,7 @@ from tests.flows.ocr_intake import handwritten as hand
 
 
 def reading(text: str, *confidences: float) -> Reading:
-    return Reading(text, OcrElement("ocr_page"), confidences, (1, 1))
+    return Reading(text, OcrElement("ocr_page"), len(confidences), sum(confidences), (1, 1))
 
 
 def test_only_pages_without_text_are_candidates(tmp_path: Path) -> None:
