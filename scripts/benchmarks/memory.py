@@ -64,7 +64,8 @@ def measure_memory(scans: Path, *, first: int = FIRST, last: int = LAST) -> dict
         "benchmark": "memory",
         "machine": describe_machine(),
         "compared": f"PSS of worker, flow and fork server after {first} and {last} documents of one page; peak PSS of"
-        f" the process group of one scan of {SHORT} and of one of {LONG} pages, above the warm server, medians of {PEAK_RUNS}",
+        f" the process group of one scan of {SHORT} and of one of {LONG} pages, above the warm server"
+        f" (medians of {PEAK_RUNS})",
         "standing_megabytes": {str(first): early, str(last): late},
         "growth_megabytes": late - early,
         "peak_megabytes": {str(pages): peak for pages, peak in peaks.items()},
