@@ -152,8 +152,6 @@ class WorkflowFile(Strict):
 
 
 KNOWN_KEYS = tuple(
-    dict.fromkeys(
-        info.alias or name for model in Strict.__subclasses__() for name, info in model.model_fields.items()
-    )
+    dict.fromkeys(info.alias or name for model in Strict.__subclasses__() for name, info in model.model_fields.items())
 )
 """What a mistyped key may have been meant to be."""

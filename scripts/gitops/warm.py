@@ -48,7 +48,9 @@ def run_tasks(
     order = {
         "jobs": jobs,
         "preload": list(preload),
-        "tasks": [{"function": task.function, "arguments": task.arguments, "folder": str(task.folder)} for task in tasks],
+        "tasks": [
+            {"function": task.function, "arguments": task.arguments, "folder": str(task.folder)} for task in tasks
+        ],
     }
     with subprocess.Popen(
         [sys.executable, "-m", "scripts.gitops.warm"],
