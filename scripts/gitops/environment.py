@@ -1,4 +1,4 @@
-"""An environment: a name, and the handful of values in `environments/<name>.env` by which it differs from the others."""
+"""An environment: a name, and the handful of values in `environments/<name>.env` by which it differs."""
 
 import re
 from collections.abc import Mapping
@@ -50,5 +50,5 @@ def check_filled_in(environment: Environment) -> None:
         return
     name, value = next(iter(environment.placeholders.items()))
     raise ConfigError(
-        f"environments/{environment.name}.env: {name}={value} is a placeholder; write the real value, which is no secret"
+        f"environments/{environment.name}.env: {name}={value} is a placeholder; write the real value (no secret)"
     )

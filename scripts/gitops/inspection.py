@@ -28,7 +28,7 @@ class Inspection:
 def inspect_entrypoints(
     root: Path, entrypoints: Mapping[str, str], *, cache: Path | None = None, jobs: int = 2
 ) -> dict[str, Inspection]:
-    """Entrypoint -> what its code says. `entrypoints` gives the version of the code behind each; that is the cache's key.
+    """Entrypoint -> what its code says. `entrypoints` gives the version of the code behind each, the cache's key.
 
     Faults are not cached: what was missing may have been installed since.
     """

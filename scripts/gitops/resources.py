@@ -13,7 +13,7 @@ class Kind(StrEnum):
     LANE = "lane"
     LIMIT = "limit"
     VARIABLE = "variable"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a kind of thing
     DEPLOYMENT = "deployment"
     AUTOMATION = "automation"
 

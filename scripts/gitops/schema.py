@@ -28,7 +28,7 @@ class WorkPool(Strict):
     description: str
     concurrency_limit: Annotated[int, Field(ge=0)] | None = None
     base_job_template: dict[str, Any] | None = None
-    """None: the one that Prefect has for this type, when the pool is made; later changes by hand are then not looked at."""
+    """Left out: the one that Prefect has for this type when the pool is made; later changes are not looked at."""
     lanes: list[Lane] = []
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -50,6 +52,10 @@ class Server:
             return False
         return True
 
+    def now(self) -> datetime:
+        """The server's clock, in whole seconds."""
+        return parsedate_to_datetime(self._answer("GET", "/health").headers["date"])
+
     def list(self, path: str, **body: Any) -> list[Any]:
         """All pages of a filter."""
         found: list[Any] = []
@@ -60,29 +66,32 @@ class Server:
                 return found
 
     def _send(self, method: Any, path: Any, body: Any = None) -> Any:
+        answer = self._answer(method, path, body)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: Any, path: Any, body: Any = None) -> httpx.Response:
         try:
-            answer = self._client.request(method, path, **({} if body is None else {"json": body}))
+            return self._client.request(method, path, **({} if body is None else {"json": body}))
         except PrefectHTTPStatusError as error:
             raise _explain(error, self.url, method, path) from error
         except httpx.TransportError as error:
             raise TransientError(
                 f"no answer from {self.url} ({error}); is the server up, and PREFECT_API_URL right?"
             ) from error
-        return answer.json() if answer.content else None
 
 
-class Missing(ConfigError):
+class Missing(ConfigError):  # noqa: N818 - it reads as what it says: except Missing
     """The server has no such thing."""
 
 
-class Taken(ConfigError):
+class Taken(ConfigError):  # noqa: N818
     """The name is taken already."""
 
 
 def _explain(error: PrefectHTTPStatusError, url: str, method: str, path: str) -> Exception:
     status = error.response.status_code
     said = f"{method} {path}: {error.response.text:.500}"
-    if status == 401 or status == 403:
+    if status in {401, 403}:
         return ConfigError(f"{url} refuses our credentials ({status}); set PREFECT_API_AUTH_STRING")
     if status == 404:
         return Missing(f"{url} has no {path}")
