@@ -8,16 +8,18 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from scripts.demo_documents import draw_demo
-from scripts.embedded import PREFECT_FILE, deploy, log_file, start_server, start_worker, stop_embedded
-from scripts.work_pools import apply_work_pools, read_work_pools
+from scripts.embedded import log_file, start_server, start_worker, stop_embedded
+from scripts.gitops.printing import summarize
+from scripts.gitops.verbs import apply_embedded
 from shared.commands.follow import run_and_follow
 from shared.embedded import Embedded, read_embedded
 from shared.errors import ConfigError, MailroomError
-from shared.settings import Settings
+from shared.settings import ROOT, Settings
 
 console = Console(highlight=False)
 
 WORKFLOW = "ocr-intake"
+POOL = "local"
 
 
 def main() -> int:
@@ -54,14 +56,11 @@ def bring_up(settings: Settings) -> Embedded:
     with console.status("starting the embedded Prefect server"):
         embedded = start_server(settings)
     console.print(f"server    {embedded.ui_url}")
-    pools = read_work_pools()
-    with temporary_settings({PREFECT_API_URL: embedded.api_url}):
-        apply_work_pools(pools)
-    with console.status("deploying"):
-        deploy(settings, embedded, PREFECT_FILE)
-    console.print(f"deployed  {WORKFLOW} from {PREFECT_FILE}")
-    start_worker(settings, embedded, pools[0].name)
-    console.print(f"worker    pool {pools[0].name}, log {log_file(settings, 'worker')}")
+    with console.status("deploying"), temporary_settings({PREFECT_API_URL: embedded.api_url}):
+        plan = apply_embedded(ROOT, lambda _line: None)
+    console.print(f"gitops    {summarize(plan)}")
+    start_worker(settings, embedded, POOL)
+    console.print(f"worker    pool {POOL}, log {log_file(settings, 'worker')}")
     return embedded
 
 

@@ -16,7 +16,6 @@ from shared.embedded import Embedded, ProcessMark, read_embedded, state_file, wr
 from shared.errors import ConfigError, TransientError
 from shared.settings import ROOT, Settings
 
-PREFECT_FILE = "flows/ocr_intake/prefect.yaml"
 READY_SECONDS = 120
 STOP_SECONDS = 15
 
@@ -45,15 +44,6 @@ def start_worker(settings: Settings, embedded: Embedded, pool: str) -> None:
     process = _spawn("worker", command, render_environment(settings, embedded), settings)
     embedded.processes["worker"] = ProcessMark.of(process.pid)
     write_embedded(settings, embedded)
-
-
-def deploy(settings: Settings, embedded: Embedded, prefect_file: str) -> None:
-    """`prefect deploy`, as anyone would type it; its output is shown only where it fails."""
-    command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_file]
-    environment = render_environment(settings, embedded)
-    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ConfigError(f"{' '.join(command)} ended with code {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def stop_embedded(settings: Settings) -> bool:

@@ -28,6 +28,7 @@ def main() -> int:
 def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     # Help must not wait for Prefect.
     from scripts.benchmarks.documents import draw_scans  # noqa: PLC0415
+    from scripts.benchmarks.gitops import measure_gitops  # noqa: PLC0415
     from scripts.benchmarks.memory import measure_memory  # noqa: PLC0415
     from scripts.benchmarks.ocr import measure_ocr  # noqa: PLC0415
     from scripts.benchmarks.profile import measure_profile  # noqa: PLC0415
@@ -35,6 +36,8 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
 
     if options.benchmark == "small":
         return measure_small(options.rounds)
+    if options.benchmark == "gitops":
+        return measure_gitops(options.rounds)
     corpus = os.environ.get("MAILROOM_CORPUS")
     scans = options.folder or (Path(corpus) / "scans" if corpus else draw_scans(drawn))
     if options.benchmark == "memory":
@@ -57,13 +60,14 @@ def _parse_arguments() -> argparse.Namespace:
     small = commands.add_parser("small", help="1,000 and 10,000 born-digital pages; about 30 minutes")
     memory = commands.add_parser("memory", help="growth over 10,000 documents, peaks of long ones; about 15 minutes")
     profile = commands.add_parser("profile", help="where the core-seconds of a run go; about 3 minutes")
+    gitops = commands.add_parser("gitops", help="10, 100 and 500 workflows, beside prefect deploy; about 20 minutes")
     for command in (ocr, memory, profile):
         command.add_argument(
             "folder", nargs="?", type=Path, help="scanned PDFs (default: MAILROOM_CORPUS/scans, or some that are drawn)"
         )
-    for command in (ocr, small):
+    for command in (ocr, small, gitops):
         command.add_argument("--rounds", type=int, default=3)
-    for command in (ocr, small, memory, profile):
+    for command in (ocr, small, memory, profile, gitops):
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser.parse_args()
 

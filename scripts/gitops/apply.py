@@ -140,7 +140,7 @@ class Apply:
             reading.inventory.note_turned_off(change.address, switched_off(resource), self.declared.owner)
         self.lock.check()
         faults = {}
-        for name, fault in deploy_all(self.root, files, self.folder, {}, self.options.jobs):
+        for name, fault in deploy_all(self.root, files, self.folder, self.server.environment(), self.options.jobs):
             self.lock.check()
             self.tell(f"{'FAILED' if fault else 'deployed'} {name}")
             if fault:

@@ -36,11 +36,46 @@ EnvironmentOption = Annotated[
 RootOption = Annotated[Path, typer.Option("--root", help="The checkout.", hidden=True)]
 
 
+class CheckFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+@app.command()
+def check(
+    path: Annotated[
+        Path, typer.Argument(help="A checkout, or any folder or file with Prefect's declarations.", exists=True)
+    ] = ROOT,
+    form: Annotated[
+        CheckFormat, typer.Option("--format", help="Lines, JSON, or annotations of GitHub Actions.")
+    ] = CheckFormat.TEXT,
+) -> None:
+    """Find what Prefect would silently ignore, lose or expose. Offline; needs no server.
+
+    In a repository that is not laid out like this one: what is wrong with its prefect.yaml files by Prefect's own
+    meaning.
+    Exit codes: 0 nothing found, 1 something found.
+    """
+    from scripts.gitops.checks import check as find_problems
+    from scripts.gitops.printing import print_problems
+    from scripts.gitops.session import CACHE, JOBS
+
+    root = path.resolve()
+    problems = find_problems(root, cache=root / CACHE / "inspections", jobs=JOBS)
+    print_problems(problems, form, console)
+    if problems:
+        raise typer.Exit(ERROR_CODE)
+
+
 @app.command()
 def plan(
     env: EnvironmentOption = "local",
     form: Annotated[Format, typer.Option("--format", help="For a terminal, a comment, or a program.")] = Format.TEXT,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where anything would change.")] = False,
+    declared: Annotated[
+        Path | None, typer.Option(help="Compare with what `gitops render --declared` wrote, not with the checkout.")
+    ] = None,
     root: RootOption = ROOT,
 ) -> None:
     """Show what apply would change on the server. Changes nothing.
@@ -49,7 +84,7 @@ def plan(
     """
     from scripts.gitops import verbs
 
-    found = verbs.plan(root, env, form, console)
+    found = verbs.plan(root, env, form, console, declared)
     if exit_code and found.pending:
         raise typer.Exit(CHANGES_CODE)
 
@@ -68,8 +103,60 @@ def apply(
     Exit codes: 0 done, 1 refused or failed; the message says which.
     """
     from scripts.gitops import verbs
+    from scripts.gitops.apply import Options
 
-    verbs.apply(root, env, console, adopt=adopt, prune_share=prune_share, wait=wait, force=force)
+    options = Options(adopt=adopt, prune_share=prune_share)
+    verbs.apply(root, env, options, console.print, wait=wait, force=force)
+
+
+@app.command()
+def render(
+    env: EnvironmentOption = "local",
+    folder: Annotated[Path | None, typer.Option(help="Write one file per deployment below this folder.")] = None,
+    declared: Annotated[Path | None, typer.Option(help="Write all declarations to this file, as JSON.")] = None,
+    root: RootOption = ROOT,
+) -> None:
+    """Show the declarations as `prefect deploy` would get them, every placeholder resolved. Needs no server."""
+    from scripts.gitops import verbs
+
+    verbs.render(root, env, folder, declared)
+
+
+@app.command()
+def versions(
+    workflow: Annotated[str | None, typer.Argument(help="Its folder; default: all.")] = None,
+    since: Annotated[str | None, typer.Option(help="A commit: say which inputs differ from its.")] = None,
+    root: RootOption = ROOT,
+) -> None:
+    """Show the image version of each workflow: the digest of all that its image is made of. Needs no server."""
+    from scripts.gitops import verbs
+
+    verbs.versions(root, workflow, since, console)
+
+
+secret = typer.Typer(help="Secrets: set from standard input, never shown.", no_args_is_help=True)
+app.add_typer(secret, name="secret")
+
+
+@secret.command("set")
+def secret_set(
+    name: Annotated[str, typer.Argument(help="As declared under `secrets:` in the root prefect.yaml.")],
+    env: EnvironmentOption = "local",
+    root: RootOption = ROOT,
+) -> None:
+    """Store a secret on the server, from standard input: gitops secret set NAME < FILE."""
+    from scripts.gitops import verbs
+
+    verbs.secret_set(root, env, name, sys.stdin.read().removesuffix("\n"), console)
+
+
+@secret.command("check")
+def secret_check(env: EnvironmentOption = "local", root: RootOption = ROOT) -> None:
+    """Say which declared secrets are on the server. Exit codes: 0 all are, 1 some are missing."""
+    from scripts.gitops import verbs
+
+    if verbs.secret_check(root, env, console):
+        raise typer.Exit(ERROR_CODE)
 
 
 def main() -> None:

@@ -7,23 +7,17 @@ from typing import Any
 from prefect.utilities.templating import apply_values
 
 from scripts.gitops.canonical import canonical_automation, canonical_schedule, canonical_trigger
+from scripts.gitops.content import combine
 from scripts.gitops.inspection import Inspection
 from scripts.gitops.repository import Declaration, Repository, deployments_of
 from scripts.gitops.resources import Kind, Resource
 from scripts.gitops.schema import Automation, ConcurrencyLimit, Deployment, Platform, Schedule, WorkPool
-from scripts.gitops.versions import combine
-
-__all__ = ["Declared", "declare"]
 
 
 @dataclass(frozen=True)
 class Declared:
-    """All resources, and beside them what apply needs to make them."""
-
     owner: str
     resources: tuple[Resource, ...]
-    files: Mapping[str, Mapping[str, Any]]
-    """Deployment -> a `prefect.yaml` for it alone, resolved, as `prefect deploy` will read it."""
     trigger_names: Mapping[str, str]
     """Name that plain Prefect would give to a trigger's automation -> its deployment."""
 
@@ -35,7 +29,6 @@ def declare(
     platform = repository.platform
     assert platform is not None, "check comes first"
     resources = [*_declare_platform(platform)]
-    files: dict[str, Mapping[str, Any]] = {}
     trigger_names: dict[str, str] = {}
     for declaration, item in deployments_of(repository):
         inspection = inspections[item.entrypoint]
@@ -44,14 +37,13 @@ def declare(
         workflow = declaration.file.workflow.model_dump(mode="json")
         fields["version"] = combine(image_versions[declaration.folder], [fields, workflow])
         resources.append(Resource(Kind.DEPLOYMENT, name, fields, _switches(fields)))
-        files[name] = render_file(fields, inspection.flow_name, item.name)
         for number, trigger in enumerate(item.triggers, start=1):
             resources.append(_declare_trigger(name, number, trigger))
             trigger_names[trigger.get("name") or f"{item.name}__automation_{number}"] = name
     for declaration in repository.workflows:
         prefix = f"{declaration.folder}: "
         resources += [_declare_automation(each, prefix) for each in declaration.file.workflow.automations]
-    return Declared(platform.name, tuple(resources), files, trigger_names)
+    return Declared(platform.name, tuple(resources), trigger_names)
 
 
 def _declare_platform(platform: Platform) -> Iterator[Resource]:

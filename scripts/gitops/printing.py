@@ -1,13 +1,14 @@
 """A plan for a terminal, for a pull request's comment, for a program."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scripts.gitops.problems import Problem
 from scripts.gitops.resources import Action, Change, FieldChange, Plan
 
 SIGNS = {
@@ -97,3 +98,22 @@ def _change(change: Change) -> dict[str, Any]:
         "fields": [{"path": each.path, "before": each.before, "after": each.after} for each in change.fields],
         "note": change.note,
     }
+
+
+def print_problems(problems: Sequence[Problem], form: str, console: Console) -> None:
+    if form == "json":
+        rows = [{**vars(problem), "file": problem.file.as_posix()} for problem in problems]
+        print(json.dumps({"problems": rows}, indent=1))
+        return
+    for problem in problems:
+        console.print(_annotate(problem) if form == "github" else str(problem), markup=False)
+    if form == "text":
+        console.print(f"{len(problems)} problem{'s' * (len(problems) != 1)} found" if problems else "nothing found")
+
+
+def _annotate(problem: Problem) -> str:
+    """A workflow command of GitHub Actions, escaped as its runner expects."""
+    message = problem.found + (f"; {problem.instead}" if problem.instead else "")
+    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    file = problem.file.as_posix().replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
+    return f"::error file={file},line={problem.line},title=gitops check::{escaped}"

@@ -52,6 +52,10 @@ class Server:
             return False
         return True
 
+    def environment(self) -> dict[str, str]:
+        """For a program that is to reach the same server with the same credentials."""
+        return get_current_settings().to_environment_variables(exclude_unset=True)
+
     def now(self) -> datetime:
         """The server's clock, in whole seconds."""
         return parsedate_to_datetime(self._answer("GET", "/health").headers["date"])

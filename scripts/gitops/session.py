@@ -8,13 +8,14 @@ from pathlib import Path
 
 from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
+from scripts.gitops.content import read_versions
 from scripts.gitops.declared import Declared, declare
 from scripts.gitops.environment import API_URL, Environment, read_environment
 from scripts.gitops.inspection import inspect_entrypoints
 from scripts.gitops.problems import Problem
 from scripts.gitops.repository import Repository, deployments_of, read_repository
+from scripts.gitops.schema import Platform
 from scripts.gitops.server import Server, open_server
-from scripts.gitops.versions import read_versions
 from shared.errors import ConfigError
 
 CACHE = Path(".state", "gitops")
@@ -36,10 +37,24 @@ class Session:
     repository: Repository
 
     @classmethod
-    def open(cls, root: Path, environment: str) -> "Session":
-        """Raises ConfigError."""
+    def open(cls, root: Path, environment: str, *, read: bool = True) -> "Session":
+        """Without `read`, the declarations of the checkout are left alone. Raises ConfigError."""
         chosen = read_environment(root, environment)
-        return cls(root, chosen, read_repository(root, chosen))
+        return cls(root, chosen, read_repository(root, chosen) if read else Repository(root, chosen, None, None, ()))
+
+    @property
+    def owner(self) -> str:
+        return self._platform.name
+
+    @property
+    def secrets(self) -> list[str]:
+        return [secret.name for secret in self._platform.secrets]
+
+    @property
+    def _platform(self) -> Platform:
+        if self.repository.platform is None:
+            raise ProblemsFound(self.repository.problems)
+        return self.repository.platform
 
     @property
     def cache(self) -> Path:

@@ -39,7 +39,7 @@ class Document:
 def read_document(path: Path) -> Document:
     """Raises YamlError, OSError."""
     try:
-        return parse_document(path, path.read_text(encoding="utf-8"))
+        return parse_document(path, path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise YamlError(f"the file is not UTF-8 text ({error.reason} at byte {error.start})", 1) from error
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from scripts.embedded import PREFECT_FILE, deploy, start_server, start_worker, stop_embedded
-from scripts.work_pools import apply_work_pools, read_work_pools
+from scripts.embedded import render_environment, start_server, start_worker, stop_embedded
+from scripts.gitops.verbs import apply_embedded
 from shared.embedded import Embedded, read_embedded
 from shared.ledger import Ledger
-from shared.settings import Settings
+from shared.settings import ROOT, Settings
 
 SERVER_MODULE = "shared.sandbox.server"
 
@@ -33,9 +34,8 @@ class Stack:
     def start(cls, settings: Settings) -> Stack:
         embedded = start_server(settings)
         with temporary_settings({PREFECT_API_URL: embedded.api_url}):
-            apply_work_pools(read_work_pools())
+            apply_embedded(ROOT, print)
         stack = cls(settings, embedded)
-        stack.deploy(PREFECT_FILE)
         stack.start_worker()
         return stack
 
@@ -43,7 +43,9 @@ class Stack:
         stop_embedded(self.settings)
 
     def deploy(self, prefect_file: str) -> None:
-        deploy(self.settings, self.embedded, prefect_file)
+        """Plain Prefect, as anyone would type it."""
+        command = ["prefect", "--no-prompt", "deploy", "--all", "--prefect-file", prefect_file]
+        subprocess.run(command, env=render_environment(self.settings, self.embedded), cwd=ROOT, check=True)
 
     def start_worker(self) -> None:
         start_worker(self.settings, self.embedded, "local")

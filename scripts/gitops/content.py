@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.gitops.import_graph import SHARED, find_needed, read_closures
-from scripts.gitops.lock_slice import Lock, read_lock
+from scripts.gitops.lockfile import Lock, read_lock
+from scripts.gitops.shared_graph import SHARED, find_needed, read_closures
 
 DIGITS = 16
 RECIPES = ("Dockerfile", ".dockerignore")

@@ -17,7 +17,7 @@ def read_closures(root: Path) -> dict[str, frozenset[str]]:
 
     In a process of its own: grimp finds packages as Python does, and here `shared` is the one of this checkout.
     """
-    command = [sys.executable, "-m", "scripts.gitops.import_graph", str(root)]
+    command = [sys.executable, "-m", "scripts.gitops.shared_graph", str(root)]
     own = str(Path(__file__).resolve().parents[2])
     done = subprocess.run(command, cwd=own, capture_output=True, text=True, check=False)
     if done.returncode:

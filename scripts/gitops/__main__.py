@@ -1,0 +1,5 @@
+"""`python -m scripts.gitops` is `gitops`."""
+
+from scripts.gitops.cli import main
+
+main()
