@@ -77,11 +77,15 @@ class _SharedFiles:
     def __init__(self, root: Path) -> None:
         self.closures = read_closures(root) if (root / SHARED / "__init__.py").is_file() else {}
         self._by_module: dict[str, list[Input]] = {}
+        self._also: dict[str, set[str]] = {}
         for path in _files(root / SHARED):
-            place = path.relative_to(root)
-            self._by_module.setdefault(self._module_of(place), []).append(
-                Input("shared", place.as_posix(), _sha(_read(path)))
-            )
+            place, content = path.relative_to(root), _read(path)
+            module = self._module_of(place)
+            self._by_module.setdefault(module, []).append(Input("shared", place.as_posix(), _sha(content)))
+            if path.suffix == ".py" and path.stem != "__init__" and not module.endswith(path.stem):
+                # What only a migration imports.
+                needed = find_needed(place, content.decode("utf-8", "replace"), self.closures)
+                self._also.setdefault(module, set()).update(needed)
 
     def _module_of(self, place: Path) -> str:
         """A file that cannot be imported (data, a migration) counts for the nearest package above it."""
@@ -92,7 +96,9 @@ class _SharedFiles:
         return name
 
     def inputs_for(self, modules: Iterable[str]) -> Iterator[Input]:
-        for module in modules:
+        wanted = set(modules)
+        also = {more for each in wanted for more in self._also.get(each, ())}
+        for module in wanted | also:
             yield from self._by_module.get(module, ())
 
 
@@ -100,6 +106,8 @@ def _read_recipe(root: Path) -> Iterator[Input]:
     for name in RECIPES:
         if (root / name).is_file():
             yield Input("recipe", name, _sha(_read(root / name)))
+    for path in sorted((root / "flows").glob("*.py")):
+        yield Input("code", path.relative_to(root).as_posix(), _sha(_read(path)))
     project = root / "pyproject.toml"
     if project.is_file():
         stated = tomllib.loads(project.read_text(encoding="utf-8")).get("project", {})
@@ -111,7 +119,12 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith(".") or part in ("__pycache__", TESTS) for part in parts)
-        if not hidden and path.suffix != ".pyc" and parts[-1] not in NOT_CODE and path.is_file():
+        if (
+            not hidden
+            and path.suffix != ".pyc"
+            and path.name not in (NOT_CODE if len(parts) == 1 else ())
+            and path.is_file()
+        ):
             yield path
 
 

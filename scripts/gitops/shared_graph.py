@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterator, Mapping
@@ -10,6 +11,8 @@ from pathlib import Path
 from shared.errors import ConfigError
 
 SHARED = "shared"
+UTF8 = {**os.environ, "PYTHONUTF8": "1"}
+"""File names are read alike whatever the locale."""
 
 
 def read_closures(root: Path) -> dict[str, frozenset[str]]:
@@ -19,7 +22,7 @@ def read_closures(root: Path) -> dict[str, frozenset[str]]:
     """
     command = [sys.executable, "-m", "scripts.gitops.shared_graph", str(root)]
     own = str(Path(__file__).resolve().parents[2])
-    done = subprocess.run(command, cwd=own, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=own, capture_output=True, encoding="utf-8", env=UTF8, check=False)
     if done.returncode:
         raise ConfigError(f"the imports of {root / SHARED} cannot be read: {done.stderr.strip().splitlines()[-1]}")
     closures: dict[str, list[str]] = json.loads(done.stdout)
@@ -69,8 +72,10 @@ def _find_named(root: Path, modules: Collection[str]) -> Iterator[tuple[str, str
 
 
 def main(root: str) -> None:
-    import grimp  # noqa: PLC0415 - only here, where `shared` is not imported yet
+    import grimp  # noqa: PLC0415 - only in the process that is made for it
 
+    for name in [name for name in sys.modules if name.partition(".")[0] == SHARED]:
+        del sys.modules[name]  # Ours: grimp would take it for theirs.
     sys.path.insert(0, root)
     graph = grimp.build_graph(SHARED, cache_dir=None)
     for module, named in _find_named(Path(root), graph.modules):

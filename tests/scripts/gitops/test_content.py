@@ -33,7 +33,8 @@ def root(tmp_path: Path) -> Path:
     made.write("shared/store/__init__.py", "")
     made.write("shared/store/rows.py", "y = 1\n")
     made.write("shared/store/schema.sql", "select 1;\n")
-    made.write("shared/store/migrations/0001.py", "z = 1\n")
+    made.write("shared/store/migrations/0001.py", "from shared import later\n\nz = later\n")
+    made.write("shared/later.py", "l = 1\n")
     made.write("flows/file/steps.py", "def read() -> None:\n    from shared.store import rows\n\n    del rows\n")
     made.write("Dockerfile", "FROM scratch\n")
     return made.root
@@ -90,6 +91,9 @@ EDITS: dict[str, tuple[Edit, str]] = {
     "a touch": (lambda root: os.utime(root / "flows/scan/steps.py", (1, 1)), ""),
     "what Python leaves behind": (create("flows/scan/__pycache__/steps.cpython-311.pyc"), ""),
     "a test of a workflow": (create("flows/scan/tests/test_steps.py"), ""),
+    "the __init__ of all flows": (create("flows/__init__.py"), ALL),
+    "a README that is data": (create("flows/scan/data/README.md"), "scan"),
+    "a module that only a migration imports": (append("shared/later.py", "a = 1\n"), "file"),
     "a hidden file": (create("flows/scan/.cache"), ""),
     "a first import of shared": (append("flows/mail/flow.py", "from shared import unused\n"), "mail"),
 }
