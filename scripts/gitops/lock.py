@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -134,7 +135,8 @@ def hold(
     lock = Lock(server, owner, expiry_seconds)
     lock.take(wait_seconds)
     done = threading.Event()
-    beat = threading.Thread(target=_beat, args=(lock, done), daemon=True)
+    # A thread begins without the context, and with it without the settings that name the server.
+    beat = threading.Thread(target=copy_context().run, args=(_beat, lock, done), daemon=True)
     beat.start()
     try:
         yield lock

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.sandbox.lifeline import arm_lifeline
 from shared.settings import ROOT
 
 
@@ -52,14 +53,21 @@ def run_tasks(
             {"function": task.function, "arguments": task.arguments, "folder": str(task.folder)} for task in tasks
         ],
     }
-    with subprocess.Popen(
-        [sys.executable, "-m", "scripts.gitops.warm"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=dict(environment) if environment is not None else None,
-        cwd=ROOT,
-        text=True,
-    ) as process:
+    lifeline, end = os.pipe()
+    with (
+        os.fdopen(end, "wb"),
+        subprocess.Popen(
+            [sys.executable, "-m", "scripts.gitops.warm", str(lifeline)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=dict(environment) if environment is not None else None,
+            cwd=ROOT,
+            text=True,
+            pass_fds=[lifeline],
+            start_new_session=True,
+        ) as process,
+    ):
+        os.close(lifeline)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(json.dumps(order))
@@ -73,7 +81,9 @@ def run_tasks(
         yield Ended(index, fault=f"the process that should have done it ended with code {process.returncode}")
 
 
-def main() -> None:
+def main(lifeline: int) -> None:
+    # Killed with whoever asked: a deploy must not go on when the lock of its apply is gone.
+    arm_lifeline(lifeline)
     order = json.load(sys.stdin)
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     for module in order["preload"]:
@@ -126,4 +136,4 @@ def _read(answer: str, status: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -20,7 +20,7 @@ HOURLY = {"slug": "hourly", "interval": 3600, "anchor_date": "2026-01-01T00:00:0
 
 
 def scan(**more: object) -> dict[str, object]:
-    return deployment("scan", **more)
+    return {**deployment("scan"), **more}
 
 
 def prepare(checkout: Make, *deployments: dict[str, object]) -> Checkout:
@@ -62,7 +62,7 @@ def test_a_removed_deployment(checkout: Make, server: Server) -> None:
     made.add("scan", scan())
     assert made.deploy().returncode == 0
     assert "scan/scan-b" in read_deployments(server)
-    assert made.gitops("apply").returncode == 0
+    assert made.gitops("apply", "--adopt").returncode == 0
     assert list(read_deployments(server)) == ["scan/scan"]
     assert waiting_runs(server, gone) == []
 
@@ -73,7 +73,7 @@ def test_a_removed_schedule(checkout: Make, server: Server) -> None:
     made.add("scan", scan(schedules=[NIGHTLY]))
     assert made.deploy().returncode == 0
     assert set(live_schedules(server)) == {"nightly", "hourly"}
-    assert made.gitops("apply").returncode == 0
+    assert made.gitops("apply", "--adopt").returncode == 0
     assert set(live_schedules(server)) == {"nightly"}
 
 
@@ -83,7 +83,7 @@ def test_a_renamed_schedule(checkout: Make, server: Server) -> None:
     made.add("scan", scan(schedules=[{**NIGHTLY, "slug": "late"}]))
     assert made.deploy().returncode == 0
     assert set(live_schedules(server)) == {"nightly", "late"}
-    assert made.gitops("apply").returncode == 0
+    assert made.gitops("apply", "--adopt").returncode == 0
     assert set(live_schedules(server)) == {"late"}
 
 
@@ -93,7 +93,7 @@ def test_an_empty_list_of_schedules(checkout: Make, server: Server) -> None:
     made.add("scan", scan(schedules=[]))
     assert made.deploy().returncode == 0
     assert set(live_schedules(server)) == {"nightly"}
-    assert made.gitops("apply").returncode == 0
+    assert made.gitops("apply", "--adopt").returncode == 0
     assert live_schedules(server) == {}
 
 
@@ -223,7 +223,7 @@ def test_the_identity_of_automations(checkout: Make, server: Server) -> None:
     (copy,) = [row for row in server.list("/automations/filter") if row["id"] != first[0]["id"]]
     assert made.deploy().returncode == 0
     assert copy["id"] not in {row["id"] for row in server.list("/automations/filter")}
-    assert made.gitops("apply").returncode == 0
+    assert made.gitops("apply", "--adopt").returncode == 0
     assert [row["id"] for row in server.list("/automations/filter")] == [first[0]["id"]]
 
 

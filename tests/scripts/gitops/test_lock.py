@@ -26,7 +26,7 @@ def test_a_second_one_is_refused_and_told_who_holds_it(server: Server) -> None:
     with hold(server, "example"):
         with pytest.raises(ConfigError, match=r"another apply holds the lock: \S+, process \d+"):
             Lock(server, "example").take(0)
-        Lock(server, "another owner").take(0)
+        Lock(server, "another-owner").take(0)
     Lock(server, "example").take(0)
 
 
