@@ -62,10 +62,8 @@ class Apply:
         return plan
 
     def plan(self, reading: Reading) -> Plan:
-        owner = self.declared.owner
-        return make_plan(
-            self.declared.resources, find_trigger_copies(reading.things, self.declared.trigger_names, owner), owner
-        )
+        things = find_trigger_copies(reading.things, self.declared)
+        return make_plan(self.declared.resources, things, self.declared.owner)
 
     def _carry_out(self, plan: Plan, reading: Reading) -> None:
         wanted = {resource.address: resource for resource in self.declared.resources}

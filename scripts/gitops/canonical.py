@@ -38,7 +38,7 @@ def canonical_schedule(item: Mapping[str, Any]) -> dict[str, Any]:
         made = _canonical_rrule(item["rrule"], item.get("timezone"))
     else:
         raise ValueError("a schedule has one of cron, interval and rrule")
-    return {**made, "timezone": made.get("timezone") or "UTC"}
+    return made
 
 
 def _canonical_interval(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scripts.gitops.canonical import canonical_automation, canonical_schedule, name_references
+from scripts.gitops.declared import Declared
 from scripts.gitops.marks import OURS, Inventory, find_owner, without_mark
 from scripts.gitops.resources import Kind, Live
 from scripts.gitops.server import Server
@@ -163,13 +164,14 @@ def _read_automations(
         yield replace(live, turned_off=inventory.turned_off(live.address))
 
 
-def find_trigger_copies(things: tuple[Live, ...], expected: Mapping[str, str], owner: str) -> tuple[Live, ...]:
+def find_trigger_copies(things: tuple[Live, ...], declared: Declared) -> tuple[Live, ...]:
     """The things, where automations that plain `prefect deploy` made of the triggers of our deployments count as ours.
 
-    They bear no mark: they are known by what they run, a deployment of ours, and by their name. `expected` gives the
-    deployment for every name that a declared trigger would get from plain Prefect.
+    They bear no mark: they are known by what they run, a deployment that is declared or ours, and by their name.
     """
+    owner, expected = declared.owner, declared.trigger_names
     ours = {thing.name for thing in things if thing.kind is Kind.DEPLOYMENT and thing.owner == owner}
+    ours |= {resource.name for resource in declared.resources if resource.kind is Kind.DEPLOYMENT}
     return tuple(
         replace(thing, owner=owner) if thing.owner is None and _is_copy(thing, ours, expected) else thing
         for thing in things

@@ -29,7 +29,7 @@ def plan(root: Path, env: str, form: str, console: Console, declared_file: Path 
     session = Session.open(root, env, read=declared_file is None)
     declared = read_declared(declared_file, env) if declared_file else session.declare()
     with session.server() as server:
-        things = find_trigger_copies(read_live(server).things, declared.trigger_names, declared.owner)
+        things = find_trigger_copies(read_live(server).things, declared)
     found = make_plan(declared.resources, things, declared.owner)
     if form == "json":
         print(render_json(found))
