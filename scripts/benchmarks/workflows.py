@@ -39,6 +39,8 @@ def write_repository(root: Path, workflows: int) -> Path:
         else:
             root.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / name)
+    (root / "flows").mkdir()
+    (root / "flows" / "__init__.py").touch()
     for number in range(workflows):
         write_workflow(root, number)
     return root

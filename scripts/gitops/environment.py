@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 from shared.errors import ConfigError
 
 LOCAL = "local"
-PLACEHOLDER = re.compile(r"change.?me|<[^>]*>|example\.(com|org|net)|\bTODO\b|xxx", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"change.?me|<[^>]*>|example\.(com|org|net)|xxx", re.IGNORECASE)
 API_URL = "PREFECT_API_URL"
 
 

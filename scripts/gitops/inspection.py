@@ -63,7 +63,6 @@ def import_entrypoint(entrypoint: str) -> dict[str, Any]:
     from prefect.utilities.callables import parameter_schema  # noqa: PLC0415
     from prefect.utilities.importtools import import_object  # noqa: PLC0415
 
-    sys.path.insert(0, str(Path.cwd()))
     flow = import_object(entrypoint)
     if not isinstance(flow, Flow):
         raise TypeError(f"{entrypoint} is no flow but {type(flow).__name__}")

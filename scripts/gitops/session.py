@@ -57,8 +57,8 @@ class Session:
         return self.repository.platform
 
     @property
-    def cache(self) -> Path:
-        return self.root / CACHE
+    def inspections(self) -> Path:
+        return self.root / CACHE / "inspections"
 
     def declare(self) -> Declared:
         """Raises ProblemsFound where a declaration cannot be read, or code cannot be imported."""
@@ -66,7 +66,7 @@ class Session:
             raise ProblemsFound(self.repository.problems)
         versions = {name: each.image for name, each in read_versions(self.root).items()}
         entrypoints = {item.entrypoint: versions[found.folder] for found, item in deployments_of(self.repository)}
-        inspections = inspect_entrypoints(self.root, entrypoints, cache=self.cache / "inspections", jobs=JOBS)
+        inspections = inspect_entrypoints(self.root, entrypoints, cache=self.inspections, jobs=JOBS)
         for found, item in deployments_of(self.repository):
             if fault := inspections[item.entrypoint].fault:
                 raise ConfigError(f"{found.path}: {item.entrypoint} does not import: {fault}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from scripts.gitops.apply import Apply, Options
+from scripts.gitops.checks import check
 from scripts.gitops.content import Versions, explain, read_versions
 from scripts.gitops.declared import Declared, render_file
 from scripts.gitops.deploying import render_yaml
@@ -21,7 +22,7 @@ from scripts.gitops.plan import make_plan
 from scripts.gitops.printing import print_plan, render_json, render_markdown, summarize
 from scripts.gitops.resources import Kind, Plan
 from scripts.gitops.secret_values import find_missing, set_secret
-from scripts.gitops.session import Session
+from scripts.gitops.session import JOBS, ProblemsFound, Session
 from shared.errors import ConfigError
 
 
@@ -45,6 +46,8 @@ def apply(
 ) -> Plan:
     session = Session.open(root, env)
     check_filled_in(session.environment)
+    if problems := check(root, environment=env, cache=session.inspections, jobs=JOBS):
+        raise ProblemsFound(tuple(problems))
     declared = session.declare()
     commit = read_commit(root)
     with session.server() as server, hold(server, declared.owner, wait_seconds=wait) as lock:

@@ -21,6 +21,9 @@ from typing import Any
 from shared.sandbox.lifeline import arm_lifeline
 from shared.settings import ROOT
 
+PACKAGES = frozenset({"flows", "scripts", "shared"})
+"""Top-level packages that every checkout of this layout has."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -120,11 +123,19 @@ def _work(task: Mapping[str, Any], answer: str) -> int:
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+            _enter(Path(task["folder"]))
             found = {"result": function(*task["arguments"])}
     except BaseException:  # noqa: BLE001 - whatever code of a workflow raises, SystemExit too, is the answer
         found = {"fault": f"{said.getvalue()}{traceback.format_exc()}".strip()}
     Path(answer).write_text(json.dumps(found), encoding="utf-8")
     return 0
+
+
+def _enter(folder: Path) -> None:
+    """See the modules of that checkout, not of the one whose engine is at work."""
+    sys.path[:] = [str(folder), *(place for place in sys.path if Path(place).resolve() != ROOT)]
+    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
+        del sys.modules[name]
 
 
 def _read(answer: str, status: int) -> dict[str, Any]:

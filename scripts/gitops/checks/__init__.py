@@ -15,13 +15,13 @@ from shared.errors import ConfigError
 __all__ = ["check"]
 
 
-def check(root: Path, *, cache: Path | None = None, jobs: int = 2) -> list[Problem]:
-    """Of a repository laid out as this one, or of any other folder with `prefect.yaml` files in it."""
+def check(root: Path, *, environment: str | None = None, cache: Path | None = None, jobs: int = 2) -> list[Problem]:
+    """Of a repository laid out as this one, in one environment or all; or of any folder with `prefect.yaml` files."""
     if not is_laid_out(root):
         return check_foreign(root)
-    names_of_environments = sorted({LOCAL, *list_environments(root)})
+    environments = [environment] if environment else sorted({LOCAL, *list_environments(root)})
     found: set[Problem] = set()
-    repositories = [read_repository(root, read_environment(root, name)) for name in names_of_environments]
+    repositories = [read_repository(root, read_environment(root, name)) for name in environments]
     for repository in repositories:
         found |= {*repository.problems, *placeholders.check(repository)}
         if repository.platform is not None:
