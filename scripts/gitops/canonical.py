@@ -2,8 +2,10 @@
 
 import json
 import uuid
+import zoneinfo
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule, RRuleSchedule
@@ -29,25 +31,33 @@ NAMES = uuid.UUID("6d61696c-726f-6f6d-0000-000000000000")
 
 def canonical_schedule(item: Mapping[str, Any]) -> dict[str, Any]:
     """Of `cron`, `interval` or `rrule` with `timezone`, `anchor_date` and `day_or`. Raises ValueError."""
-    given = {name: item[name] for name in ("timezone", "day_or") if item.get(name) is not None}
     if item.get("cron"):
-        made: dict[str, Any] = CronSchedule(cron=item["cron"], **given).model_dump(mode="json")
+        day_or = {"day_or": item["day_or"]} if item.get("day_or") is not None else {}
+        made: dict[str, Any] = CronSchedule(cron=item["cron"], **day_or).model_dump(mode="json")
     elif item.get("interval") is not None:
         made = _canonical_interval(item)
     elif item.get("rrule"):
-        made = _canonical_rrule(item["rrule"], item.get("timezone"))
+        made = _canonical_rrule(item["rrule"])
     else:
         raise ValueError("a schedule has one of cron, interval and rrule")
-    return made
+    # The models look for a time zone in all of the system's files, each time anew.
+    return {**made, "timezone": _check_zone(item["timezone"])} if item.get("timezone") else made
+
+
+@cache
+def _check_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {name}; write one as Europe/Berlin") from error
+    return name
 
 
 def _canonical_interval(item: Mapping[str, Any]) -> dict[str, Any]:
     interval, anchor = item["interval"], item.get("anchor_date")
-    made = IntervalSchedule(
-        interval=timedelta(seconds=interval) if isinstance(interval, int | float) else interval,
-        timezone=item.get("timezone"),
-        **({"anchor_date": parse_datetime(str(anchor))} if anchor else {}),
-    )
+    given: dict[str, Any] = {"anchor_date": parse_datetime(str(anchor))} if anchor else {}
+    given["interval"] = timedelta(seconds=interval) if isinstance(interval, int | float) else interval
+    made = IntervalSchedule(**given)
     start: datetime = made.anchor_date
     return {
         "interval": made.interval.total_seconds(),
@@ -56,12 +66,12 @@ def _canonical_interval(item: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _canonical_rrule(rule: str, timezone: str | None) -> dict[str, Any]:
+def _canonical_rrule(rule: str) -> dict[str, Any]:
     try:
         stated = json.loads(rule)
     except ValueError:
         stated = {"rrule": rule}
-    made = RRuleSchedule(**{**stated, **({"timezone": timezone} if timezone else {})})
+    made = RRuleSchedule(**stated)
     return {"rrule": made.rrule.removeprefix(RRULE_START), "timezone": made.timezone}
 
 
