@@ -93,6 +93,11 @@ def canonical_trigger(spec: Mapping[str, Any]) -> dict[str, Any]:
     return canonical_automation(_replace(body, {str(stand_in): "self"}))
 
 
+def find_trigger_keys(spec: Mapping[str, Any]) -> list[str]:
+    """What a deployment's trigger of this kind may state."""
+    return list(type(TRIGGERS.validate_python({"name": "trigger", **spec})).model_fields)
+
+
 def _replace(body: Any, names: Mapping[str, str]) -> Any:
     """Ids that stand in for names, in actions only."""
     return {**body, "actions": [name_references(action, {"deployment": names}) for action in body["actions"]]}

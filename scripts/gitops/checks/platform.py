@@ -1,14 +1,14 @@
 """What a workflow asks of the platform must be declared there: pool, lane, job variables; automations must hold."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
 import jsonschema
 from pydantic import ValidationError
 
-from scripts.gitops.canonical import canonical_automation, canonical_trigger
+from scripts.gitops.canonical import REFERENCES, canonical_automation, canonical_trigger, find_trigger_keys
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
 from scripts.gitops.repository import Declaration, Repository
@@ -86,11 +86,14 @@ def find_fault(value: Any, schema: Mapping[str, Any]) -> str | None:
 
 def _check_triggers(document: Document, index: int, item: Deployment) -> Iterator[Problem]:
     for number, trigger in enumerate(item.triggers):
+        place: YamlPath = ("deployments", index, "triggers", number)
         try:
             canonical_trigger(trigger)
         except ValueError as error:
-            line = document.line_of(("deployments", index, "triggers", number))
+            line = document.line_of(place)
             yield Problem(document.path, line, f"no valid trigger: {_first(error)}", rule="automation")
+        else:
+            yield from _check_keys(document, place, trigger, find_trigger_keys(trigger))
 
 
 def _check_automations(
@@ -108,12 +111,26 @@ def _check_automations(
         except ValueError as error:
             yield Problem(document.path, line, f"{automation.name}: {_first(error)}", rule="automation")
             continue
+        yield from _check_keys(document, (*place, index, "trigger"), automation.trigger, body["trigger"])
+        for number, action in enumerate(automation.actions):
+            yield from _check_keys(document, (*place, index, "actions", number), action, body["actions"][number])
         for action in body["actions"]:
             named = action.get("deployment")
             if named is not None and named not in deployments:
                 instead = _meant(named, sorted(deployments)) or "write flow/deployment, as declared"
                 found = f"{automation.name} runs {named}, which is declared nowhere"
                 yield Problem(document.path, line, found, instead, "undeclared")
+
+
+def _check_keys(
+    document: Document, place: YamlPath, given: Mapping[str, Any], known: Iterable[str]
+) -> Iterator[Problem]:
+    """Prefect's own models of automations skip what they do not know."""
+    for key in given:
+        if key not in known and REFERENCES.get(key, key) not in known:
+            line = document.line_of((*place, key))
+            instead = _meant(key, list(known)) or "remove it: Prefect does not read it"
+            yield Problem(document.path, line, f"unknown key {place[-1]}.{key}", instead, "unknown-key")
 
 
 def _first(error: ValueError) -> str:

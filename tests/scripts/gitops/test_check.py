@@ -110,6 +110,17 @@ WRONG: dict[str, tuple[Callable[[Checkout], object], str, str]] = {
     "no description": (without_description, "has no description", "add description:"),
     "a workflow that is not there": (file(workflow={"owner": "a", "reads": ["mail"]}), "it reads mail", ""),
     "no trigger": (scan(triggers=[{"posture": "Sometimes"}]), "no valid trigger", ""),
+    "a mistyped key of a trigger": (scan(triggers=[{"expct": ["a"]}]), "unknown key 0.expct", "write expect"),
+    "a mistyped key of an automation's trigger": (
+        root(automations=[{"name": "a", "trigger": {**EVENT, "foreach": []}, "actions": [{"type": "do-nothing"}]}]),
+        "unknown key trigger.foreach",
+        "write for_each",
+    ),
+    "a mistyped key of an action": (
+        root(automations=[{"name": "a", "trigger": EVENT, "actions": [{"type": "do-nothing", "stat": "x"}]}]),
+        "unknown key 0.stat",
+        "remove it",
+    ),
     "an automation that runs nothing": (
         root(automations=[{"name": "a", "trigger": EVENT, "actions": [RUN]}]),
         "a runs scan/scam, which is declared nowhere",

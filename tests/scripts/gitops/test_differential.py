@@ -16,6 +16,8 @@ from shared.settings import ROOT
 from tests.scripts.gitops.checkout import Checkout, deployment
 from tests.scripts.gitops.conftest import empty, read_deployments
 
+pytestmark = pytest.mark.slow
+
 SERVER_MADE = frozenset(
     {"id", "created", "updated", "deployment_id", "flow_id", "work_queue_id", "last_polled", "status"}
 )
@@ -182,7 +184,6 @@ declarations = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.slow
 @settings(
     max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -14,6 +14,8 @@ from shared.settings import ROOT
 from tests.scripts.gitops.checkout import PULL, Checkout, deployment
 from tests.scripts.gitops.conftest import read_deployments, waiting_runs
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Checkout]
 NIGHTLY = {"slug": "nightly", "cron": "0 1 * * *", "timezone": "Europe/Berlin"}
 HOURLY = {"slug": "hourly", "interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"}
