@@ -1,7 +1,9 @@
 """What only a workflow's code can tell: its flow's name, description and parameters. Imported for real, then cached."""
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -86,7 +88,8 @@ def _read_cache(cache: Path | None, entrypoint: str, version: str) -> Inspection
 
 def _write_cache(cache: Path, entrypoint: str, version: str, inspection: Inspection) -> None:
     path = _cache_file(cache, entrypoint, version)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(inspection)), encoding="utf-8")
-    part.replace(path)
+    part = path.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):  # A checkout that cannot be written to is inspected anew each time.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(asdict(inspection)), encoding="utf-8")
+        part.replace(path)

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 from rich.console import Console
@@ -28,9 +30,11 @@ from shared.errors import ConfigError
 
 def plan(root: Path, env: str, form: str, console: Console, declared_file: Path | None = None) -> Plan:
     session = Session.open(root, env, read=declared_file is None)
-    declared = read_declared(declared_file, env) if declared_file else session.declare()
-    with session.server() as server:
-        things = find_trigger_copies(read_live(server).things, declared)
+    with session.server() as server, ThreadPoolExecutor(1) as beside:
+        # The server takes its time to answer, and so do the digests of a whole repository.
+        reading = beside.submit(copy_context().run, read_live, server)
+        declared = read_declared(declared_file, env) if declared_file else session.declare()
+        things = find_trigger_copies(reading.result().things, declared)
     found = make_plan(declared.resources, things, declared.owner)
     if form == "json":
         print(render_json(found))

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.workers.utilities import get_default_base_job_template_for_infrastructure_type as read_job_template
-
 from scripts.gitops.canonical import REFERENCES
 from scripts.gitops.marks import MARKED_BY_TAG, Inventory, mark
 from scripts.gitops.resources import Kind, Live, Resource
@@ -116,9 +114,13 @@ def to_ids(action: Mapping[str, Any], ids: Mapping[str, Mapping[str, str]], auto
 
 def default_template(pool_type: str) -> dict[str, Any]:
     """Prefect's own, from the installed worker of that type. Raises ConfigError."""
+    # A quarter of a second of imports that a plan does not need.
     import anyio  # noqa: PLC0415
+    from prefect.workers import utilities  # noqa: PLC0415
 
-    template: dict[str, Any] | None = anyio.run(read_job_template, pool_type)
+    template: dict[str, Any] | None = anyio.run(
+        utilities.get_default_base_job_template_for_infrastructure_type, pool_type
+    )
     if template is None:
         raise ConfigError(f"no installed worker is of the type {pool_type}; install its package, as prefect-docker")
     return template
