@@ -1,11 +1,11 @@
 """What a plan is about to touch, as it was: put back where the apply fails."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scripts.gitops.live import Reading, read_live
-from scripts.gitops.resources import Action, Address, Kind, Live, Plan, Resource
+from scripts.gitops.resources import Address, Kind, Live, Plan, Resource
 from scripts.gitops.server import Server
 from scripts.gitops.writers import Writer
 
@@ -26,6 +26,16 @@ DEPLOYMENT_FIELDS = (
     "work_pool_name",
     "work_queue_name",
     "concurrency_options",
+)
+AUTOMATION_FIELDS = (
+    "name",
+    "description",
+    "enabled",
+    "tags",
+    "trigger",
+    "actions",
+    "actions_on_trigger",
+    "actions_on_resolve",
 )
 SCHEDULE_FIELDS = ("schedule", "active", "parameters", "slug", "max_scheduled_runs")
 
@@ -71,14 +81,30 @@ def _same(was: Live, is_now: Live | None) -> bool:
 
 
 def _put_back(server: Server, writer: Writer, was: Live, is_now: Live | None, reading: Reading) -> None:
-    if was.kind is Kind.DEPLOYMENT:
-        _put_back_deployment(server, was.raw)
-        return
-    if was.kind is Kind.SECRET:
-        return  # Never written, and so never changed.
-    writer.write(Resource(was.kind, was.name, was.fields), is_now, reading.ids)
-    if was.owner is None:
-        reading.inventory.disown(was.address)
+    match was.kind:
+        case Kind.SECRET:
+            return  # Never written, and so never changed.
+        case Kind.DEPLOYMENT:
+            _put_back_deployment(server, was.raw)
+        case Kind.VARIABLE:
+            _send_raw(server, "variables", was, is_now, ("name", "value", "tags"))
+        case Kind.AUTOMATION:
+            _send_raw(server, "automations", was, is_now, AUTOMATION_FIELDS)
+        case _:
+            writer.write(Resource(was.kind, was.name, was.fields), is_now, reading.ids)
+            if was.owner is None:
+                reading.inventory.disown(was.address)
+    reading.inventory.note_turned_off(was.address, was.turned_off, writer.owner)
+
+
+def _send_raw(server: Server, path: str, was: Live, is_now: Live | None, names: Sequence[str]) -> None:
+    body = {name: was.raw[name] for name in names}
+    if is_now is None:
+        server.post(f"/{path}/", body)
+    elif was.kind is Kind.AUTOMATION:
+        server.put(f"/{path}/{is_now.id}", body)
+    else:
+        server.patch(f"/{path}/{is_now.id}", body)
 
 
 def _put_back_deployment(server: Server, raw: Mapping[str, Any]) -> None:
@@ -92,6 +118,3 @@ def _put_back_deployment(server: Server, raw: Mapping[str, Any]) -> None:
     for item in made["schedules"]:
         if item["slug"] not in slugs:
             server.delete(f"/deployments/{made['id']}/schedules/{item['id']}")
-
-
-__all__ = ["Action", "Snapshot"]

@@ -7,7 +7,7 @@ from typing import Any
 from scripts.gitops.canonical import REFERENCES
 from scripts.gitops.marks import MARKED_BY_TAG, Inventory, mark
 from scripts.gitops.resources import Kind, Live, Resource
-from scripts.gitops.server import Missing, Server, Taken
+from scripts.gitops.server import Server, Taken
 from shared.errors import ConfigError
 
 
@@ -137,6 +137,3 @@ def clear_scheduled_runs(server: Server, deployment: str) -> int:
     for run in waiting:
         server.delete(f"/flow_runs/{run['id']}")
     return len(waiting)
-
-
-__all__ = ["Missing", "Writer", "clear_scheduled_runs", "default_template", "to_ids"]

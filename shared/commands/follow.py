@@ -77,10 +77,7 @@ def _find_deployment(client: SyncPrefectClient, name: str) -> DeploymentResponse
     try:
         return client.read_deployment_by_name(f"{name}/{name}")
     except ObjectNotFound as error:
-        raise ConfigError(
-            f"no deployment {name}/{name} is live. Deploy it first:"
-            f" prefect deploy --all --prefect-file flows/{name.replace('-', '_')}/prefect.yaml"
-        ) from error
+        raise ConfigError(f"no deployment {name}/{name} is live. Deploy it first: uv run gitops apply") from error
 
 
 def _start(client: SyncPrefectClient, deployment: DeploymentResponse, parameters: dict[str, Any]) -> FlowRun:

@@ -81,15 +81,22 @@ def _check_models(document: Document) -> Iterator[Problem]:
     try:
         PrefectYamlModel.model_validate(document.data)
     except ValidationError as error:
-        seen = set()
+        at: dict[YamlPath, Any] = {}
         for details in error.errors():
             place = _path_in(document, details["loc"])
-            if place in seen:
-                continue  # The other branches of one union.
-            seen.add(place)
+            # A schedule is a union of many shapes: what is said of the one that people write tells most.
+            if place not in at or (RAW in details["loc"] and RAW not in at[place]["loc"]):
+                at[place] = details
+        for place, details in at.items():
             where = ".".join(str(step) for step in place)
-            found = f"{where}: {details['msg']}; Prefect skips the whole file"
-            yield Problem(document.path, document.line_of(place), found, rule="value")
+            unknown = details["type"] == "extra_forbidden"
+            said = f"unknown key {details['loc'][-1]}" if unknown else details["msg"]
+            yield Problem(
+                document.path, document.line_of(place), f"{where}: {said}; Prefect skips the whole file", rule="value"
+            )
+
+
+RAW = RawScheduleConfig.__name__
 
 
 def _path_in(document: Document, loc: tuple[str | int, ...]) -> YamlPath:

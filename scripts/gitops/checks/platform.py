@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from scripts.gitops.canonical import REFERENCES, canonical_automation, canonical_trigger, find_trigger_keys
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
-from scripts.gitops.repository import Declaration, Repository
+from scripts.gitops.repository import Repository
 from scripts.gitops.schema import Automation, Deployment, WorkPool
 from scripts.gitops.writers import default_template
 from scripts.gitops.yaml_lines import Document, YamlPath
@@ -143,6 +143,3 @@ def _first(error: ValueError) -> str:
 def _meant(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     return f"write {near[0]}" if near else ""
-
-
-__all__ = ["Declaration", "check", "find_fault"]

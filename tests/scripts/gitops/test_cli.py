@@ -202,28 +202,34 @@ def test_pruning_most_of_all_wants_a_word(checkout: Make, server: Server) -> Non
 
 def test_a_failed_apply_puts_all_back(checkout: Make, server: Server) -> None:
     """Deployments that were changed, those that were new, and the platform."""
-    made = checkout("scan", variables=[{"name": "zone", "value": 1}])
+    automation = {"name": "notice", "trigger": {"type": "event", "expect": ["a"]}, "actions": [{"type": "do-nothing"}]}
+    made = checkout("scan", variables=[{"name": "zone", "value": 1}], automations=[automation])
     assert made.gitops("apply").returncode == 0
     before = read_deployments(server)["scan/scan"]
+    kinds = ("variables", "work_pools", "work_queues", "automations")
+    platform_before = {kind: names_and_tags(server, kind) for kind in kinds}
     # Only the server itself knows how large it lets parameters be.
     broken = {"label": "x" * 600_000}
     made.add("scan", {**deployment("scan"), "tags": ["new"]})
     made.add("sort")
     made.add("zip", {**deployment("zip"), "parameters": broken})
-    made.write("prefect.yaml", {**yaml.safe_load((made.root / "prefect.yaml").read_text()), "variables": []})
+    declared = yaml.safe_load((made.root / "prefect.yaml").read_text())
+    made.write("prefect.yaml", {**declared, "variables": [{"name": "zone", "value": 2}, {"name": "new", "value": 1}]})
     failed = made.gitops("apply")
     assert failed.returncode == 1
     assert "zip/zip" in failed.stderr
     assert "put back as it was" in failed.stdout
     after = read_deployments(server)
     assert list(after) == ["scan/scan"]
+    assert {kind: names_and_tags(server, kind) for kind in kinds} == platform_before
     changed = {name for name in before if before[name] != after["scan/scan"][name]}
     assert changed <= {"updated", "parameter_openapi_schema", "schedules"}
-    made.remove("zip")
-    made.remove("sort")
+    for name in ("zip", "sort"):
+        made.remove(name)
     made.add("scan")
-    made.write(
-        "prefect.yaml",
-        {**yaml.safe_load((made.root / "prefect.yaml").read_text()), "variables": [{"name": "zone", "value": 1}]},
-    )
+    made.write("prefect.yaml", declared)
     assert made.gitops("plan", "--exit-code").returncode == 0
+
+
+def names_and_tags(server: Server, kind: str) -> set[tuple[str, ...]]:
+    return {(row["name"], *sorted(row.get("tags", ()))) for row in server.list(f"/{kind}/filter")}
