@@ -58,7 +58,6 @@ def run_tasks(
     }
     lifeline, end = os.pipe()
     with (
-        os.fdopen(end, "wb"),
         subprocess.Popen(
             [sys.executable, "-m", "scripts.gitops.warm", str(lifeline)],
             stdin=subprocess.PIPE,
@@ -69,6 +68,7 @@ def run_tasks(
             pass_fds=[lifeline],
             start_new_session=True,
         ) as process,
+        os.fdopen(end, "wb"),  # Closed first: who stops listening ends the work.
     ):
         os.close(lifeline)
         assert process.stdin is not None
@@ -80,6 +80,7 @@ def run_tasks(
             one = Ended(**json.loads(line))
             ended.add(one.index)
             yield one
+        process.wait()
     for index in sorted(set(range(len(tasks))) - ended):
         yield Ended(index, fault=f"the process that should have done it ended with code {process.returncode}")
 
