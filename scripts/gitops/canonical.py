@@ -4,7 +4,7 @@ import json
 import uuid
 import zoneinfo
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -61,7 +61,7 @@ def _canonical_interval(item: Mapping[str, Any]) -> dict[str, Any]:
     start: datetime = made.anchor_date
     return {
         "interval": made.interval.total_seconds(),
-        "anchor_date": start.astimezone(UTC).isoformat() if anchor else None,
+        "anchor_date": start.isoformat() if anchor else None,
         "timezone": made.timezone,
     }
 

@@ -163,6 +163,7 @@ def test_render_and_hand_over(checkout: Make, server: Server) -> None:
     assert "is not what gitops render wrote: resources.0.kind" in refused.stderr
 
 
+@pytest.mark.slow
 def test_an_older_or_unrelated_commit_is_refused(checkout: Make, server: Server) -> None:
     """A newer one is applied; a revert is a new commit."""
     made = checkout("scan")
@@ -187,6 +188,7 @@ def test_an_older_or_unrelated_commit_is_refused(checkout: Make, server: Server)
     assert "is live and not in this checkout" in made.gitops("apply").stderr
 
 
+@pytest.mark.slow
 def test_pruning_most_of_all_wants_a_word(checkout: Make, server: Server) -> None:
     """A wrong folder or an empty merge must not empty a server."""
     made = checkout("scan", "mail", "file", "sort")
@@ -200,6 +202,7 @@ def test_pruning_most_of_all_wants_a_word(checkout: Make, server: Server) -> Non
     assert list(read_deployments(server)) == ["sort/sort"]
 
 
+@pytest.mark.slow
 def test_a_failed_apply_puts_all_back(checkout: Make, server: Server) -> None:
     """Deployments that were changed, those that were new, and the platform."""
     automation = {"name": "notice", "trigger": {"type": "event", "expect": ["a"]}, "actions": [{"type": "do-nothing"}]}
