@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from subprocess import PIPE, Popen
 from typing import Any
 
@@ -72,11 +73,13 @@ def test_a_paused_schedule_makes_no_run_while_all_else_changes(checkout: Make, s
     row = read_deployments(server)["scan/scan"]
     await_runs(server, row["id"])
     server.patch(f"/deployments/{row['id']}/schedules/{row['schedules'][0]['id']}", {"active": False})
+    paused = datetime.now(UTC)
     made.add("scan", scan(schedules=[EVERY_SECOND], tags=["new"]))
     samples = apply_and_watch(made, server, row["id"])
     assert {active for active, _ in samples} == {0}
     assert not set().union(*(runs for _, runs in samples)) - samples[0][1]
-    assert samples[-1][1] == set()
+    # What was due before the pause waits for a worker: Prefect takes back only what is still to come.
+    assert all(datetime.fromisoformat(run["expected_start_time"]) <= paused for run in waiting_runs(server, row["id"]))
     assert "new" in read_deployments(server)["scan/scan"]["tags"]
 
 

@@ -24,11 +24,23 @@ def find_servers() -> list[psutil.Process]:
 
 
 def await_family(process: psutil.Process, count: int) -> list[psutil.Process]:
+    """At least so many descendants, once they are there."""
+    return await_count(lambda: process.children(recursive=True), count)
+
+
+def await_servers(count: int) -> list[psutil.Process]:
+    """The fork servers of this process and their descendants, once they are so many; other tests' children are not."""
+    return await_count(
+        lambda: [one for server in find_servers() for one in (server, *server.children(recursive=True))], count
+    )
+
+
+def await_count(find: Callable[[], list[psutil.Process]], count: int) -> list[psutil.Process]:
     deadline = time.monotonic() + 20
-    while len(family := process.children(recursive=True)) < count and time.monotonic() < deadline:
+    while len(found := find()) < count and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(family) >= count
-    return family
+    assert len(found) >= count
+    return found
 
 
 class Waiting:

@@ -2,7 +2,6 @@ import os
 from pathlib import Path
 from typing import cast
 
-import psutil
 import pytest
 from pydantic import ValidationError
 
@@ -11,7 +10,7 @@ from shared.sandbox import Order, Sandbox
 from shared.sandbox.inline import run_inline
 from shared.workflows import Inspection, Product, Steps
 from tests.shared.sandbox import faulty_steps
-from tests.shared.sandbox.conftest import TIGHT, RunFault, Waiting, await_family
+from tests.shared.sandbox.conftest import TIGHT, RunFault, Waiting, await_servers
 
 
 def test_no_credential_reaches_a_child(
@@ -31,7 +30,7 @@ def test_a_child_holds_nothing_of_the_server_or_of_other_children(tmp_path: Path
     """Its descriptors are no input, its noise, its pages, and the lifelines: no pidfd, no poll, no stream of orders."""
     sandbox: Sandbox = run_fault.sandbox  # type: ignore[attr-defined]
     waiting = Waiting(sandbox, tmp_path / "other", "sleep")
-    await_family(psutil.Process(), 2)
+    await_servers(2)
     answer = run_fault("list_descriptors").answer
     sandbox.close()
     waiting.join()

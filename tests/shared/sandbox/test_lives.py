@@ -11,7 +11,14 @@ from shared.sandbox import Order, Sandbox, SandboxClosed
 from shared.settings import ROOT
 from shared.workflows import Product
 from tests.shared.sandbox import faulty_steps
-from tests.shared.sandbox.conftest import DEAD_WITHIN_SECONDS, RunFault, Waiting, await_family, find_servers
+from tests.shared.sandbox.conftest import (
+    DEAD_WITHIN_SECONDS,
+    RunFault,
+    Waiting,
+    await_family,
+    await_servers,
+    find_servers,
+)
 
 PARENT = """
 import os, pathlib, sys, time
@@ -66,7 +73,7 @@ def test_closing_wakes_who_waits(tmp_path: Path) -> None:
         waiting = [
             Waiting(sandbox, tmp_path / fault, fault) for fault in ("sleep", "spin_in_c", "sleep_with_grandchild")
         ]
-        family = await_family(psutil.Process(), 5)
+        family = await_servers(5)
         sandbox.close()
         for one in waiting:
             one.join()
@@ -94,7 +101,7 @@ def test_closing_does_not_wait_for_a_server_to_become_warm(tmp_path: Path) -> No
     """Who waits for the server is woken, and the server is gone."""
     sandbox = Sandbox(faulty_steps.__name__, {"warm_fault": "slow"})
     waiting = Waiting(sandbox, tmp_path / "scratch", "none")
-    await_family(psutil.Process(), 1)
+    await_servers(1)
     sandbox.close()
     waiting.join(2 * DEAD_WITHIN_SECONDS)
     assert isinstance(waiting.raised, SandboxClosed)
@@ -105,7 +112,7 @@ def test_closing_ends_a_server_that_is_stopped(tmp_path: Path) -> None:
     """A server that does not run any more is no reason to wait, nor are more orders than its pipe can hold."""
     with Sandbox(faulty_steps.__name__, {}) as sandbox:
         waiting = [Waiting(sandbox, tmp_path / "first", "spin_in_c")]
-        await_family(psutil.Process(), 2)
+        await_servers(2)
         (server,) = find_servers()
         server.suspend()
         waiting += [Waiting(sandbox, tmp_path / f"{number}-{'x' * 200}", "none") for number in range(150)]
@@ -120,7 +127,7 @@ def test_time_in_which_the_host_stood_still_does_not_count(tmp_path: Path, run_f
     """A machine that sleeps, or a container that is frozen, is not the document's fault."""
     sandbox: Sandbox = run_fault.sandbox  # type: ignore[attr-defined]
     waiting = Waiting(sandbox, tmp_path / "scratch", "spin_after_pages", Budget(wall_seconds=5, stall_seconds=3))
-    family = await_family(psutil.Process(), 2)
+    family = await_servers(2)
     for process in family:
         process.suspend()
     time.sleep(5.5)

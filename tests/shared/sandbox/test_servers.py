@@ -11,7 +11,7 @@ from shared.errors import ConfigError, TransientError
 from shared.sandbox import Sandbox, SandboxLost, client
 from shared.workflows import Product
 from tests.shared.sandbox import faulty_steps
-from tests.shared.sandbox.conftest import RunFault, Waiting, await_family, find_servers
+from tests.shared.sandbox.conftest import RunFault, Waiting, await_servers, find_servers
 
 
 def test_a_lost_server_is_replaced(tmp_path: Path, run_fault: RunFault, caplog: pytest.LogCaptureFixture) -> None:
@@ -20,7 +20,7 @@ def test_a_lost_server_is_replaced(tmp_path: Path, run_fault: RunFault, caplog: 
     run_fault("spin_after_pages")
     before, descriptors = sandbox.core_seconds(), psutil.Process().num_fds()
     waiting = Waiting(sandbox, tmp_path / "lost", "sleep")
-    await_family(psutil.Process(), 2)
+    await_servers(2)
     (server,) = find_servers()
     server.kill()
     waiting.join()
