@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from scripts.gitops.declared import Declared, render_file
 from scripts.gitops.deploying import deploy_all
+from scripts.gitops.images import Memory, find_unpinned, pin
 from scripts.gitops.live import Reading, find_trigger_copies, read_live
 from scripts.gitops.lock import Lock
 from scripts.gitops.marks import mark
@@ -30,6 +31,8 @@ class Options:
     prune_share: float = PRUNE_SHARE
     """Largest share of our deployments that one apply may remove."""
     jobs: int = len(os.sched_getaffinity(0))
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Of images that were built just now; those that were deployed before are remembered on the server."""
 
 
 @dataclass
@@ -48,8 +51,13 @@ class Apply:
     def run(self) -> Plan:
         """The plan that was carried out. Raises ConfigError before anything is changed, or after all was put back."""
         reading = read_live(self.server)
+        memory = Memory.of(self.server, self.declared.owner, reading.variables)
+        resources = pin(self.declared.resources, {**memory.digests, **self.options.digests})
+        self.declared = replace(self.declared, resources=resources)
         plan = self.plan(reading)
         check_plan(plan, reading, self.declared.owner, self.options)
+        check_images(resources)
+        memory.remember(resources)
         if not plan.pending:
             return plan
         snapshot = Snapshot.of(reading, plan)
@@ -185,4 +193,12 @@ def check_plan(plan: Plan, reading: Reading, owner: str, options: Options) -> No
         raise ConfigError(
             f"{len(gone)} of {ours} deployments would be removed, more than {options.prune_share:.0%}; if that is"
             f" meant, say --prune-share {min(1.0, (len(gone) + 1) / ours):.2f}"
+        )
+
+
+def check_images(resources: Iterable[Resource]) -> None:
+    """Raises ConfigError where a deployment would run an image that nobody has built."""
+    if missing := find_unpinned(resources):
+        raise ConfigError(
+            f"no digest is known of {', '.join(missing)}; build and push them first, and pass --images FILE"
         )

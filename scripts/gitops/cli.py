@@ -36,6 +36,13 @@ EnvironmentOption = Annotated[
 RootOption = Annotated[Path, typer.Option("--root", help="The checkout.", hidden=True)]
 
 
+ImagesOption = Annotated[
+    Path | None, typer.Option("--images", help="JSON, image name -> digest, of what was built and pushed just now.")
+]
+WaitOption = Annotated[float, typer.Option(help="Seconds to wait for another apply to end.")]
+PruneOption = Annotated[float, typer.Option(help="Largest share of our deployments to remove, 0 to 1.")]
+
+
 class CheckFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -93,8 +100,9 @@ def plan(
 def apply(
     env: EnvironmentOption = "local",
     adopt: Annotated[bool, typer.Option(help="Take over what is declared, live, and bears nobody's mark.")] = False,
-    prune_share: Annotated[float, typer.Option(help="Largest share of our deployments to remove, 0 to 1.")] = 0.3,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for another apply to end.")] = 0,
+    prune_share: PruneOption = 0.3,
+    images: ImagesOption = None,
+    wait: WaitOption = 0,
     force: Annotated[bool, typer.Option(help="Even if this commit is older than the live one, or unrelated.")] = False,
     root: RootOption = ROOT,
 ) -> None:
@@ -104,9 +112,51 @@ def apply(
     """
     from scripts.gitops import verbs
     from scripts.gitops.apply import Options
+    from scripts.gitops.images import read_digests
 
-    options = Options(adopt=adopt, prune_share=prune_share)
+    options = Options(adopt=adopt, prune_share=prune_share, digests=read_digests(images) if images else {})
     verbs.apply(root, env, options, console.print, wait=wait, force=force)
+
+
+@app.command()
+def rollback(
+    to: Annotated[str, typer.Option("--to", help="The commit, an ancestor of the live one.")],
+    env: EnvironmentOption = "local",
+    prune_share: PruneOption = 0.3,
+    wait: WaitOption = 0,
+    root: RootOption = ROOT,
+) -> None:
+    """Apply what an earlier commit declares, with the images that it was deployed with. Nothing is built.
+
+    The next apply goes on from there: revert in Git what was rolled back, or it comes again.
+    """
+    from scripts.gitops import rollback as rolling
+    from scripts.gitops.apply import Options
+
+    rolling.rollback(root, env, to, Options(prune_share=prune_share), console.print, wait=wait)
+
+
+@app.command()
+def drift(
+    env: EnvironmentOption = "local",
+    form: Annotated[Format, typer.Option("--format", help="For a terminal, an issue, or a program.")] = Format.TEXT,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where anything differs.")] = False,
+    root: RootOption = ROOT,
+) -> None:
+    """Show what someone changed by hand: the server beside the commit that was applied last, and when it changed.
+
+    What a person has paused is no drift, and is noted. Exit codes: 0 shown, 2 with --exit-code: drift, 1 an error.
+    """
+    from scripts.gitops.drift import find_drift
+    from scripts.gitops.drift_printing import print_drift, render_drift_json, render_drift_markdown
+
+    found = find_drift(root, env)
+    if form is Format.TEXT:
+        print_drift(found, console)
+    else:
+        print(render_drift_json(found) if form is Format.JSON else render_drift_markdown(found).rstrip())
+    if exit_code and found.found:
+        raise typer.Exit(CHANGES_CODE)
 
 
 @app.command()
@@ -132,6 +182,42 @@ def versions(
     from scripts.gitops import verbs
 
     verbs.versions(root, workflow, since, console)
+
+
+preview = typer.Typer(
+    help="Changed workflows beside the live ones, for as long as a change is open.", no_args_is_help=True
+)
+app.add_typer(preview, name="preview")
+PreviewName = Annotated[str, typer.Argument(help="As pr-12: small letters, digits, dashes.")]
+
+
+@preview.command("up")
+def preview_up(
+    name: PreviewName,
+    env: EnvironmentOption = "local",
+    since: Annotated[
+        str | None, typer.Option(help="A commit: what has changed since then, not from the server.")
+    ] = None,
+    images: ImagesOption = None,
+    wait: WaitOption = 0,
+    root: RootOption = ROOT,
+) -> None:
+    """Deploy the changed workflows under a suffix: lane and outputs of their own, no schedule, no trigger."""
+    from scripts.gitops import previewing
+    from scripts.gitops.images import read_digests
+
+    digests = read_digests(images) if images else {}
+    previewing.up(root, env, name, console.print, since=since, digests=digests, wait=wait)
+
+
+@preview.command("down")
+def preview_down(
+    name: PreviewName, env: EnvironmentOption = "local", wait: WaitOption = 0, root: RootOption = ROOT
+) -> None:
+    """Remove all that the preview has on the server: deployments, lane, runs. Nothing is left where nothing was."""
+    from scripts.gitops import previewing
+
+    previewing.down(root, env, name, console.print, wait=wait)
 
 
 secret = typer.Typer(help="Secrets: set from standard input, never shown.", no_args_is_help=True)

@@ -8,10 +8,12 @@ from prefect.utilities.templating import apply_values
 
 from scripts.gitops.canonical import canonical_automation, canonical_schedule, canonical_trigger
 from scripts.gitops.content import combine
+from scripts.gitops.images import ON_THE_HOST, REPOSITORY, name_image
 from scripts.gitops.inspection import Inspection
 from scripts.gitops.repository import Declaration, Repository, deployments_of
 from scripts.gitops.resources import Kind, Resource
 from scripts.gitops.schema import Automation, ConcurrencyLimit, Deployment, Platform, Schedule, WorkPool
+from shared.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ def declare(
         fields = _declare_deployment(declaration, item, inspection)
         workflow = declaration.file.workflow.model_dump(mode="json")
         fields["version"] = combine(image_versions[declaration.folder], [fields, workflow])
-        resources.append(Resource(Kind.DEPLOYMENT, name, fields, _switches(fields)))
+        image = _find_image(repository, declaration, item, image_versions[declaration.folder])
+        if image:
+            fields["job_variables"] = {**fields["job_variables"], "image": image}
+        resources.append(Resource(Kind.DEPLOYMENT, name, fields, _switches(fields), image))
         for number, trigger in enumerate(item.triggers, start=1):
             resources.append(_declare_trigger(name, number, trigger))
             trigger_names[trigger.get("name") or f"{item.name}__automation_{number}"] = name
@@ -107,6 +112,25 @@ def _declare_deployment(declaration: Declaration, item: Deployment, inspection: 
         "grace_period_seconds": options.grace_period_seconds if options else None,
         "schedules": {schedule.slug or "": _declare_schedule(schedule) for schedule in item.schedules},
     }
+
+
+def _find_image(repository: Repository, declaration: Declaration, item: Deployment, version: str) -> str | None:
+    """None where the runs need none, or the declaration states its own."""
+    if "image" in item.work_pool.job_variables or not _needs_image(repository, item):
+        return None
+    where = repository.environment.values.get(REPOSITORY)
+    if not where:
+        raise ConfigError(
+            f"{declaration.path}: runs of the pool {item.work_pool.name} need an image, and environments/"
+            f"{repository.environment.name}.env has no {REPOSITORY}; add it, as registry.example.com/mailroom"
+        )
+    return name_image(where, declaration.folder, version)
+
+
+def _needs_image(repository: Repository, item: Deployment) -> bool:
+    assert repository.platform is not None
+    types = {pool.name: pool.type for pool in repository.platform.work_pools}
+    return types.get(item.work_pool.name) not in {None, *ON_THE_HOST}
 
 
 def _declare_schedule(schedule: Schedule) -> dict[str, Any]:

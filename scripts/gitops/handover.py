@@ -21,6 +21,7 @@ class _Row(BaseModel):
     name: str = Field(max_length=1000)
     fields: dict[str, Any]
     switches: list[str]
+    image: str | None = Field(default=None, max_length=1000)
 
 
 class _File(BaseModel):
@@ -36,7 +37,13 @@ class _File(BaseModel):
 
 def write_declared(path: Path, declared: Declared, environment: str, commit: str) -> None:
     rows = [
-        {"kind": each.kind, "name": each.name, "fields": dict(each.fields), "switches": sorted(each.switches)}
+        {
+            "kind": each.kind,
+            "name": each.name,
+            "fields": dict(each.fields),
+            "switches": sorted(each.switches),
+            "image": each.image,
+        }
         for each in declared.resources
     ]
     content = {
@@ -69,5 +76,7 @@ def read_declared(path: Path, environment: str) -> Declared:
         raise ConfigError(f"{path} is of format {file.format}, this gitops reads {FORMAT}: render it anew")
     if file.environment != environment:
         raise ConfigError(f"{path} was rendered for {file.environment}, not for {environment}")
-    resources = tuple(Resource(row.kind, row.name, row.fields, frozenset(row.switches)) for row in file.resources)
+    resources = tuple(
+        Resource(row.kind, row.name, row.fields, frozenset(row.switches), row.image) for row in file.resources
+    )
     return Declared(file.owner, resources, file.trigger_names)

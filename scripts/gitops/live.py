@@ -28,6 +28,8 @@ class Reading:
     inventory: Inventory
     ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Kind of reference (`deployment`, `work_pool`, ...) -> name -> id."""
+    variables: tuple[Mapping[str, Any], ...] = ()
+    """The server's own words, the engine's memory among them."""
 
 
 def read_live(server: Server) -> Reading:
@@ -62,7 +64,7 @@ def read_live(server: Server) -> Reading:
     marked = [_add_marks(thing, inventory) for thing in things]
     marked += _read_automations(automations, names, inventory)
     ids = {kind: {name: key for key, name in found.items()} for kind, found in names.items()}
-    return Reading(tuple(_inherit(marked)), inventory, ids)
+    return Reading(tuple(_inherit(marked)), inventory, ids, tuple(variables))
 
 
 def _add_marks(thing: Live, inventory: Inventory) -> Live:

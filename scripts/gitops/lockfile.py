@@ -16,6 +16,10 @@ class Lock:
     packages: Mapping[str, tuple[Mapping[str, Any], ...]]
     project: Mapping[str, Any]
 
+    def version_of(self, package: str) -> str:
+        """Empty where it is not locked."""
+        return next((str(each.get("version")) for each in self.packages.get(package, ())), "")
+
     def slice_for(self, workflow: str) -> dict[str, str]:
         """`name` -> `version source` of all that the project and the workflow's group need, whatever the platform."""
         groups = self.project.get("dev-dependencies", {})

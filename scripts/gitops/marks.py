@@ -13,7 +13,8 @@ from scripts.gitops.server import Server
 PREFIX = "managed-by:"
 ROW = "gitops:inventory"
 OFF = "gitops:turned-off"
-OURS = (ROW, OFF, "gitops:lock", "gitops:live")
+IMAGE = "gitops:image"
+OURS = (ROW, OFF, IMAGE, "gitops:lock", "gitops:live")
 """Tags of variables that are the engine's own memory, and no declared variable."""
 
 

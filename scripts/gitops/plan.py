@@ -33,7 +33,7 @@ def _compare(resource: Resource, live: Live | None, owner: str) -> Change:
         note = f"{frozen[0]} cannot change; declare a new {resource.kind} under another name and remove this one"
         return Change(resource.kind, resource.name, Action.BLOCKED, fields, note)
     kept = sorted(path for path in resource.switches if _get(resource.fields, path) != _get(carried.fields, path))
-    note = f"turned off by hand, and left so: {', '.join(kept)}" if kept else ""
+    note = f"turned off by hand, and left so: {', '.join(kept)}" if kept else _note_image(resource)
     action = Action.ADOPT if live.owner is None else Action.UPDATE if fields else Action.UNCHANGED
     return Change(resource.kind, resource.name, action, fields, note)
 
@@ -45,7 +45,14 @@ def _create(resource: Resource) -> Change:
     if resource.kind is Kind.SECRET:
         note = f"it is missing on the server: gitops secret set {resource.name}"
         return Change(resource.kind, resource.name, Action.BLOCKED, note=note)
-    return Change(resource.kind, resource.name, Action.CREATE, tuple(_diff({}, resource.fields, shallow=True)))
+    fields = tuple(_diff({}, resource.fields, shallow=True))
+    return Change(resource.kind, resource.name, Action.CREATE, fields, _note_image(resource))
+
+
+def _note_image(resource: Resource) -> str:
+    """Apply refuses what a plan on a pull request may well show."""
+    unbuilt = resource.image is not None and resource.fields["job_variables"]["image"] == resource.image
+    return "its image is not built yet" if unbuilt else ""
 
 
 def carry_switches(resource: Resource, live: Live) -> Resource:

@@ -56,10 +56,10 @@ def describe(change: FieldChange) -> str:
         return "removed"
     if change.path == "parameter_schema":
         return "changed"
-    return f"{_short(change.before)} -> {_short(change.after)}"
+    return f"{shorten(change.before)} -> {shorten(change.after)}"
 
 
-def _short(value: Any) -> str:
+def shorten(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
 
@@ -75,13 +75,13 @@ def render_markdown(plan: Plan, title: str) -> str:
 
 def _rows(plan: Plan) -> Iterator[str]:
     for change in plan.pending:
-        what = f"{change.kind} `{_cell(change.name)}`"
-        yield f"| {change.action} | {what} | | {_cell(change.note)} |"
+        what = f"{change.kind} `{cell(change.name)}`"
+        yield f"| {change.action} | {what} | | {cell(change.note)} |"
         if change.action is not Action.CREATE:
-            yield from (f"| | | `{_cell(each.path)}` | `{_cell(describe(each))}` |" for each in change.fields)
+            yield from (f"| | | `{cell(each.path)}` | `{cell(describe(each))}` |" for each in change.fields)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """Untrusted text in a Markdown table: it must neither end the cell nor become markup."""
     return text.replace("|", "\\|").replace("`", "'").replace("\n", " ").replace("<", "&lt;").replace("@", "@\u200b")
 

@@ -40,6 +40,8 @@ class Resource:
     fields: Mapping[str, Any] = field(default_factory=dict)
     switches: frozenset[str] = frozenset()
     """Paths of those fields that a person may turn off, and that then stay off until the person turns them on."""
+    image: str | None = None
+    """Of a deployment that runs in one: `repository/workflow:version`. Its job variable `image` is this or a digest."""
 
     @property
     def address(self) -> Address:

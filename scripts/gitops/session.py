@@ -35,12 +35,15 @@ class Session:
     root: Path
     environment: Environment
     repository: Repository
+    inspections: Path
+    """Folder in which is kept what the import of a workflow's code has shown."""
 
     @classmethod
-    def open(cls, root: Path, environment: str, *, read: bool = True) -> "Session":
+    def open(cls, root: Path, environment: str, *, read: bool = True, cache: Path | None = None) -> "Session":
         """Without `read`, the declarations of the checkout are left alone. Raises ConfigError."""
         chosen = read_environment(root, environment)
-        return cls(root, chosen, read_repository(root, chosen) if read else Repository(root, chosen, None, None, ()))
+        repository = read_repository(root, chosen) if read else Repository(root, chosen, None, None, ())
+        return cls(root, chosen, repository, cache or root / CACHE / "inspections")
 
     @property
     def owner(self) -> str:
@@ -55,10 +58,6 @@ class Session:
         if self.repository.platform is None:
             raise ProblemsFound(self.repository.problems)
         return self.repository.platform
-
-    @property
-    def inspections(self) -> Path:
-        return self.root / CACHE / "inspections"
 
     def declare(self) -> Declared:
         """Raises ProblemsFound where a declaration cannot be read, or code cannot be imported."""

@@ -1,7 +1,5 @@
 """What the verbs do, apart from their options."""
 
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +10,14 @@ from rich.console import Console
 
 from scripts.gitops.apply import Apply, Options
 from scripts.gitops.checks import check
+from scripts.gitops.commits import read_commit, resolve_commit, tree_at
 from scripts.gitops.content import Versions, explain, read_versions
 from scripts.gitops.declared import Declared, render_file
 from scripts.gitops.deploying import render_yaml
 from scripts.gitops.environment import LOCAL, check_filled_in
 from scripts.gitops.handover import read_declared, write_declared
-from scripts.gitops.history import check_successor, read_commit, read_live_commit, write_live_commit
+from scripts.gitops.history import check_successor, read_live_commit, write_live_commit
+from scripts.gitops.images import Memory, pin
 from scripts.gitops.live import find_trigger_copies, read_live
 from scripts.gitops.lock import hold
 from scripts.gitops.plan import make_plan
@@ -35,7 +35,8 @@ def plan(root: Path, env: str, form: str, console: Console, declared_file: Path 
         reading = beside.submit(copy_context().run, read_live, server)
         declared = read_declared(declared_file, env) if declared_file else session.declare()
         things = find_trigger_copies(reading.result().things, declared)
-    found = make_plan(declared.resources, things, declared.owner)
+        digests = Memory.of(server, declared.owner, reading.result().variables).digests
+    found = make_plan(pin(declared.resources, digests), things, declared.owner)
     if form == "json":
         print(render_json(found))
     elif form == "markdown":
@@ -109,17 +110,10 @@ def versions(root: Path, workflow: str | None, since: str | None, console: Conso
                 console.print(f"    {line}")
 
 
-def read_versions_at(root: Path, commit: str) -> dict[str, Versions]:
+def read_versions_at(root: Path, name: str) -> dict[str, Versions]:
     """Of another commit, from a copy of its files. Raises ConfigError where there is no such commit."""
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder, "tree.tar")
-        made = subprocess.run(
-            ["git", "-C", str(root), "archive", "-o", str(archive), commit], capture_output=True, text=True, check=False
-        )
-        if made.returncode:
-            raise ConfigError(f"the files of {commit} cannot be read: {made.stderr.strip()}")
-        shutil.unpack_archive(archive, Path(folder, "tree"), filter="data")
-        return read_versions(Path(folder, "tree"))
+    with tree_at(root, resolve_commit(root, name)) as tree:
+        return read_versions(tree)
 
 
 def secret_set(root: Path, env: str, name: str, value: str, console: Console) -> None:

@@ -9,6 +9,7 @@ import jsonschema
 from pydantic import ValidationError
 
 from scripts.gitops.canonical import REFERENCES, canonical_automation, canonical_trigger, find_trigger_keys
+from scripts.gitops.images import ON_THE_HOST, REPOSITORY
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
 from scripts.gitops.repository import Repository
@@ -26,7 +27,7 @@ def check(repository: Repository) -> Iterator[Problem]:
     pools = {pool.name: pool for pool in repository.platform.work_pools}
     for declaration in repository.workflows:
         for index, item in enumerate(declaration.file.deployments):
-            yield from _check_work(declaration.document, ("deployments", index, "work_pool"), item, pools)
+            yield from _check_work(repository, declaration.document, ("deployments", index, "work_pool"), item, pools)
             yield from _check_triggers(declaration.document, index, item)
         automations = declaration.file.workflow.automations
         yield from _check_automations(repository, declaration.document, ("workflow", "automations"), automations)
@@ -35,7 +36,7 @@ def check(repository: Repository) -> Iterator[Problem]:
 
 
 def _check_work(
-    document: Document, place: YamlPath, item: Deployment, pools: Mapping[str, WorkPool]
+    repository: Repository, document: Document, place: YamlPath, item: Deployment, pools: Mapping[str, WorkPool]
 ) -> Iterator[Problem]:
     work = item.work_pool
     pool = pools.get(work.name)
@@ -50,6 +51,10 @@ def _check_work(
         found = f"{pool.name} has no lane {work.work_queue_name}: Prefect would make one, with a priority of its own"
         instead = _meant(work.work_queue_name, lanes) or f"write one of {', '.join(lanes)}"
         yield Problem(document.path, line, found, instead, "undeclared")
+    where = repository.environment
+    if pool.type not in ON_THE_HOST and "image" not in work.job_variables and not where.values.get(REPOSITORY):
+        found = f"runs of the pool {pool.name} need an image, and environments/{where.name}.env has no {REPOSITORY}"
+        yield Problem(document.path, document.line_of((*place, "name")), found, f"add {REPOSITORY}= there", "image")
     yield from _check_job_variables(document, (*place, "job_variables"), work.job_variables, pool)
 
 
