@@ -29,6 +29,7 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     # Help must not wait for Prefect.
     from scripts.benchmarks.documents import draw_scans  # noqa: PLC0415
     from scripts.benchmarks.gitops import measure_gitops  # noqa: PLC0415
+    from scripts.benchmarks.kills import measure_kills  # noqa: PLC0415
     from scripts.benchmarks.memory import measure_memory  # noqa: PLC0415
     from scripts.benchmarks.ocr import measure_ocr  # noqa: PLC0415
     from scripts.benchmarks.profile import measure_profile  # noqa: PLC0415
@@ -38,6 +39,8 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
         return measure_small(options.rounds)
     if options.benchmark == "gitops":
         return measure_gitops(options.rounds)
+    if options.benchmark == "kills":
+        return measure_kills(options.workflows)
     corpus = os.environ.get("MAILROOM_CORPUS")
     scans = options.folder or (Path(corpus) / "scans" if corpus else draw_scans(drawn))
     if options.benchmark == "memory":
@@ -61,13 +64,15 @@ def _parse_arguments() -> argparse.Namespace:
     memory = commands.add_parser("memory", help="growth over 10,000 documents, peaks of long ones; about 15 minutes")
     profile = commands.add_parser("profile", help="where the core-seconds of a run go; about 3 minutes")
     gitops = commands.add_parser("gitops", help="10, 100 and 500 workflows, beside prefect deploy; about 20 minutes")
+    kills = commands.add_parser("kills", help="apply, rollback and prune, each killed half-way and healed")
+    kills.add_argument("--workflows", type=int, default=500)
     for command in (ocr, memory, profile):
         command.add_argument(
             "folder", nargs="?", type=Path, help="scanned PDFs (default: MAILROOM_CORPUS/scans, or some that are drawn)"
         )
     for command in (ocr, small, gitops):
         command.add_argument("--rounds", type=int, default=3)
-    for command in (ocr, small, memory, profile, gitops):
+    for command in (ocr, small, memory, profile, gitops, kills):
         command.add_argument("--json", action="store_true", help="one JSON object on standard output")
     return parser.parse_args()
 

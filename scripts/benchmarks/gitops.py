@@ -47,7 +47,7 @@ def measure_gitops(rounds: int, sizes: Sequence[int] = SIZES, compared: int = CO
 def _measure_size(size: int, rounds: int, *, beside_plain: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as scratch:
         root = write_repository(Path(scratch) / "repository", size)
-        with _serve(Path(scratch) / "a") as environment:
+        with serve(Path(scratch) / "a") as environment:
             plan = _gitops(root, environment, "plan")
             cold = _time(plan)
             apply_all = _time(_gitops(root, environment, "apply"))
@@ -67,8 +67,8 @@ def _measure_size(size: int, rounds: int, *, beside_plain: bool) -> dict[str, fl
             "apply_one_ratio": (median(ones) - 2 * median(plans)) / median(deploys),
         }
         if beside_plain:
-            with _serve(Path(scratch) / "b") as environment:
-                _run([*_prefect(), "work-pool", "create", "local", "--type", "process"], root, environment)
+            with serve(Path(scratch) / "b") as environment:
+                run([*_prefect(), "work-pool", "create", "local", "--type", "process"], root, environment)
                 started = time.monotonic()
                 for path in sorted(root.glob("flows/*/prefect.yaml")):
                     _deploy(root, environment, path)()
@@ -77,7 +77,7 @@ def _measure_size(size: int, rounds: int, *, beside_plain: bool) -> dict[str, fl
 
 
 @contextmanager
-def _serve(state: Path) -> Iterator[dict[str, str]]:
+def serve(state: Path) -> Iterator[dict[str, str]]:
     settings = Settings(state=state)
     embedded = start_server(settings)
     try:
@@ -88,29 +88,34 @@ def _serve(state: Path) -> Iterator[dict[str, str]]:
         shutil.rmtree(state, ignore_errors=True)
 
 
-def _gitops(root: Path, environment: dict[str, str], *words: str) -> Callable[[], None]:
-    command = [sys.executable, "-m", "scripts.gitops", *words, "--root", str(root)]
-    return lambda: _run(command, ROOT, environment)
+def _gitops(root: Path, environment: dict[str, str], *words: str) -> Callable[[], object]:
+    return lambda: run(gitops_command(root, *words), ROOT, environment)
 
 
-def _deploy(root: Path, environment: dict[str, str], path: Path) -> Callable[[], None]:
+def gitops_command(root: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "scripts.gitops", *words, "--root", str(root)]
+
+
+def _deploy(root: Path, environment: dict[str, str], path: Path) -> Callable[[], object]:
     command = [*_prefect(), "--no-prompt", "deploy", "--all", "--prefect-file", str(path.relative_to(root))]
-    return lambda: _run(command, root, environment)
+    return lambda: run(command, root, environment)
 
 
 def _prefect() -> list[str]:
     return [str(Path(sys.executable).with_name("prefect"))]
 
 
-def _run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> None:
+def run(command: Sequence[str], folder: Path, environment: dict[str, str]) -> str:
+    """Its standard output. Raises ConfigError where it fails."""
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ConfigError(
             f"{' '.join(command)} ended with code {done.returncode}: {done.stdout[-800:]}{done.stderr[-800:]}"
         )
+    return done.stdout
 
 
-def _time(work: Callable[[], None]) -> float:
+def _time(work: Callable[[], object]) -> float:
     started = time.monotonic()
     work()
     return time.monotonic() - started

@@ -3,12 +3,12 @@
 import json
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.benchmarks.kills import measure_kills
 from scripts.gitops.server import Server
 from tests.scripts.gitops.checkout import FLOW, LANES, Checkout, deployment
 from tests.scripts.gitops.conftest import read_deployments, waiting_runs
@@ -229,9 +229,6 @@ def a_removed_one_is_pruned_with_all_it_had(story: Story) -> None:
     assert waiting_runs(story.server, gone) == []
 
 
-Make = Callable[..., Checkout]
-
-
 def test_what_a_rollback_refuses(story: Story) -> None:
     """No live commit, an unknown one, an image that this server was never given, declarations that it cannot read."""
     story.work.add("scan", boxed("scan"))
@@ -243,3 +240,9 @@ def test_what_a_rollback_refuses(story: Story) -> None:
     refused = story.ci.gitops("apply", "--env", "staging")
     assert "no digest is known of registry.test/mail/scan:" in refused.stderr
     assert read_deployments(story.server) == {}
+
+
+def test_many_workflows_survive_kills() -> None:
+    """Apply, a change of all, rollback and prune of thirty, each killed with SIGKILL half-way: the next one heals."""
+    found = measure_kills(30, wait_for_lock=False)
+    assert set(found["minutes"]) == {"apply", "change", "rollback", "prune"}
