@@ -18,7 +18,7 @@ errors = Console(stderr=True, highlight=False)
 
 @app.command()
 def run(
-    workflow: Annotated[str, typer.Argument(help="Name of a deployed workflow, such as ocr-intake")],
+    workflow: Annotated[str, typer.Argument(help="A deployed workflow, such as ocr-intake, or FLOW/DEPLOYMENT")],
     source: Annotated[Optional[Path], typer.Option(help="Folder (or file) to read")] = None,  # noqa: UP045 - typer
     destination: Annotated[Optional[Path], typer.Option(help="Folder for the outputs")] = None,  # noqa: UP045
     here: Annotated[
@@ -33,12 +33,11 @@ def run(
     report: Annotated[Optional[Path], typer.Option(help="Write the batch report here, as JSON")] = None,  # noqa: UP045
 ) -> None:
     """Start a run of the deployed workflow over SOURCE and follow it; Ctrl-C leaves it running."""
-    if destination is None and not dry_run:
-        raise typer.BadParameter("name the folder for the outputs", param_hint="--destination")
     if here is not None:
         from shared.commands.here import run_here
 
-        assert destination is not None
+        if destination is None:
+            raise typer.BadParameter("name the folder for the outputs", param_hint="--destination")
         run_here(workflow, here, destination, settings or [])
         return
     if source is None:

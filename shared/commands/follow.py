@@ -35,13 +35,12 @@ def run_and_follow(
     workflow: str, source: Path, destination: Path | None, settings: list[str], *, dry_run: bool, report: Path | None
 ) -> int:
     """Exit code: 0 where the run completed, 1 where it failed, 130 after Ctrl-C."""
-    name = workflow.replace("_", "-")
     with _connect(source) as client:
-        deployment = _find_deployment(client, name)
+        deployment = _find_deployment(client, workflow.replace("_", "-"))
         parameters = {
             **parse_settings(settings, deployment.parameter_openapi_schema or {}),
             "source": str(source.resolve()),
-            "destination": str((destination or source.with_name(f"{source.name}-output")).resolve()),
+            "destination": _choose_destination(deployment, source, destination, dry_run=dry_run),
             "dry_run": dry_run,
         }
         flow_run = _start(client, deployment, parameters)
@@ -51,7 +50,20 @@ def run_and_follow(
             short = str(flow_run.id)[:8]
             console.print(f"\nThe run goes on. Come back with: uv run batch status, uv run batch report {short}")
             return 130
-    return _conclude(ended, report)
+    # A preview keeps a ledger of its own.
+    ledger = deployment.job_variables.get("env", {}).get("MAILROOM_LEDGER_URL") or Settings().ledger
+    return _conclude(ended, ledger, report)
+
+
+def _choose_destination(
+    deployment: DeploymentResponse, source: Path, destination: Path | None, *, dry_run: bool
+) -> str:
+    declared = deployment.parameters.get("destination")
+    if destination is None and declared:
+        return str(declared)
+    if destination is None and not dry_run:
+        raise ConfigError(f"{deployment.name} has no destination of its own: name the folder with --destination")
+    return str((destination or source.with_name(f"{source.name}-output")).resolve())
 
 
 @contextmanager
@@ -74,10 +86,12 @@ def _connect(source: Path) -> Iterator[SyncPrefectClient]:
 
 
 def _find_deployment(client: SyncPrefectClient, name: str) -> DeploymentResponse:
+    """Of a workflow's name, or `flow/deployment` where a workflow has several."""
+    full = name if "/" in name else f"{name}/{name}"
     try:
-        return client.read_deployment_by_name(f"{name}/{name}")
+        return client.read_deployment_by_name(full)
     except ObjectNotFound as error:
-        raise ConfigError(f"no deployment {name}/{name} is live. Deploy it first: uv run gitops apply") from error
+        raise ConfigError(f"no deployment {full} is live. Deploy it first: uv run gitops apply") from error
 
 
 def _start(client: SyncPrefectClient, deployment: DeploymentResponse, parameters: dict[str, Any]) -> FlowRun:
@@ -126,15 +140,16 @@ def _read_progress(client: SyncPrefectClient, flow_run_id: UUID) -> dict[str, An
     return {}
 
 
-def _conclude(run: FlowRun, report: Path | None) -> int:
+def _conclude(run: FlowRun, ledger_url: str, report: Path | None) -> int:
     state = run.state
     assert state is not None
-    ledger = Ledger.open(Settings().ledger)
+    ledger = Ledger.open(ledger_url)
     try:
         summary = read_report(ledger, str(run.id))
     except ConfigError:
+        shown = ledger_url.rpartition("@")[2]
         raise TransientError(
-            f"the run ended as {state.name}: {state.message}. This ledger ({Settings().ledger.split('@')[-1]}) knows"
+            f"the run ended as {state.name}: {state.message}. This ledger ({shown}) knows"
             " nothing of its batch: where the worker keeps another one, name it in MAILROOM_LEDGER_URL"
         ) from None
     if summary.dry_run:
