@@ -7,6 +7,7 @@ import pytest
 
 from shared.outcomes import Reason
 from shared.settings import ROOT, Settings
+from tests.documented import find_commands
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "flows").glob("*/README.md")]
 
@@ -37,3 +38,10 @@ def test_every_finding_is_explained() -> None:
     codes = {code for source in sources for code in re.findall(r'Finding\(\s*"([a-z_]+)"', source)}
     assert len(codes) >= 10
     assert sorted(code for code in codes if f"`{code}`" not in page) == []
+
+
+@pytest.mark.parametrize("page", ["deploy", "operate"])
+def test_every_command_is_run_by_a_test(page: str) -> None:
+    """A command of these pages stands, letter by letter, in a test that runs it."""
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [command for command in find_commands(ROOT / "docs" / f"{page}.md") if f'"{command}"' not in tests] == []

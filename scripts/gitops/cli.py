@@ -1,5 +1,6 @@
 """`uv run gitops`: every verb, its options and exit codes."""
 
+import json
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -182,6 +183,45 @@ def versions(
     from scripts.gitops import verbs
 
     verbs.versions(root, workflow, since, console)
+
+
+@app.command()
+def images(
+    env: EnvironmentOption = "local",
+    changed: Annotated[bool, typer.Option("--changed", help="Only those that the registry does not have.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+    root: RootOption = ROOT,
+) -> None:
+    """Show the image of each workflow that runs in one, and its digest where the registry has it. Needs no server."""
+    from scripts.gitops.building import find_images
+    from scripts.gitops.session import Session
+
+    found = [each for each in find_images(Session.open(root, env)) if not (changed and each.digest)]
+    if as_json:
+        print(json.dumps([{"workflow": each.workflow, "image": each.name, "digest": each.digest} for each in found]))
+        return
+    for each in found:
+        console.print(f"{each.name}  {each.digest or 'not built'}")
+
+
+@app.command()
+def build(
+    workflows: Annotated[list[str] | None, typer.Argument(help="Their folders; default: all.")] = None,
+    env: EnvironmentOption = "local",
+    push: Annotated[bool, typer.Option("--push", help="Push what was built, and its parts list.")] = False,
+    images: Annotated[Path | None, typer.Option("--images", help="Write the digests to this file, for apply.")] = None,
+    root: RootOption = ROOT,
+) -> None:
+    """Build what the registry does not have, by the recipe in the root prefect.yaml; import every flow in its image."""
+    from scripts.gitops.building import build as build_images
+    from scripts.gitops.building import write_digests
+    from scripts.gitops.session import Session
+
+    found = build_images(Session.open(root, env), workflows or [], console.print, push=push)
+    for each in found:
+        console.print(f"{each.name}  {each.digest or 'built, not pushed'}")
+    if images:
+        write_digests(found, images)
 
 
 preview = typer.Typer(

@@ -38,7 +38,7 @@ def declare(
         fields = _declare_deployment(declaration, item, inspection)
         workflow = declaration.file.workflow.model_dump(mode="json")
         fields["version"] = combine(image_versions[declaration.folder], [fields, workflow])
-        image = _find_image(repository, declaration, item, image_versions[declaration.folder])
+        image = find_image(repository, declaration, item, image_versions[declaration.folder])
         if image:
             fields["job_variables"] = {**fields["job_variables"], "image": image}
         resources.append(Resource(Kind.DEPLOYMENT, name, fields, _switches(fields), image))
@@ -114,8 +114,8 @@ def _declare_deployment(declaration: Declaration, item: Deployment, inspection: 
     }
 
 
-def _find_image(repository: Repository, declaration: Declaration, item: Deployment, version: str) -> str | None:
-    """None where the runs need none, or the declaration states its own."""
+def find_image(repository: Repository, declaration: Declaration, item: Deployment, version: str) -> str | None:
+    """Its name; None where the runs need none, or the declaration states its own. Raises ConfigError."""
     if "image" in item.work_pool.job_variables or not _needs_image(repository, item):
         return None
     where = repository.environment.values.get(REPOSITORY)

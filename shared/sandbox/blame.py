@@ -131,7 +131,7 @@ def _name_unknown(error: BaseException, order: Order) -> Refusal:
 
 
 def _ran_out_of_memory(ending: Ending, budget: Budget) -> bool:
-    return "bad_alloc" in ending.noise or ending.peak_bytes > 0.8 * budget.memory_megabytes * MEGABYTE
+    return ending.lacked_memory or ending.peak_bytes > 0.8 * budget.memory_megabytes * MEGABYTE
 
 
 def _describe(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import Self
 
 from shared.errors import ConfigError
 from shared.sandbox.answers import read_answer
-from shared.sandbox.blame import name_death
+from shared.sandbox.blame import name_death, refuse_memory
 from shared.sandbox.process import ServerProcess
 from shared.sandbox.protocol import Answer, Ending, Failure, Order, Report, SandboxClosed, SandboxLost, Start
 from shared.tokens import TokenPool
@@ -148,6 +148,8 @@ def _make_report(order: Order, ending: Ending) -> Report:
     else:
         envelope = read_answer(order)
         answer, growth_bytes = envelope.answer, envelope.growth_bytes
+        if ending.lacked_memory:
+            answer = refuse_memory(order.budget)
         if envelope.traceback:
             log.error("child.failed document=%s\n%s", order.document.name, envelope.traceback)
     if isinstance(answer, Failure):

@@ -118,6 +118,8 @@ class Ending:
     wall_seconds: float = 0.0
     peak_bytes: int = 0
     verdict: Refusal | Failure | None = None
+    lacked_memory: bool = False
+    """A library has said that memory was refused: whatever the child answers, something may be missing."""
     noise: str = ""
     """The tail of what it printed, for the operator's log, where it left by no regular way."""
 

@@ -1,6 +1,7 @@
 """One child under the server's eye: what it has used, what it prints, and whether a budget is spent."""
 
 import os
+import re
 import signal
 import time
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ READ_BYTES = 1 << 16
 GROUP_SECONDS = 2.0
 GROUP_POLL_SECONDS = 0.002
 PAGES_MAX_DIGITS = 7
+REFUSED_MEMORY = re.compile(rb"alloc fail|bad_alloc")
+"""What Leptonica and C++ say where memory is refused. Leptonica goes on without: words, or whole pages, are missing."""
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Watched:
     _pss_read: float = 0.0
     _highest_resident_bytes: int = 0
     _noise: bytes = b""
+    _lacked_memory: bool = False
 
     @property
     def next_look(self) -> float:
@@ -82,7 +86,9 @@ class Watched:
             chunk = os.read(self.noise_pipe, READ_BYTES)
         except BlockingIOError:
             return True
-        self._noise = (self._noise + chunk)[-NOISE_BYTES:]
+        self._noise += chunk
+        self._lacked_memory = self._lacked_memory or REFUSED_MEMORY.search(self._noise) is not None
+        self._noise = self._noise[-NOISE_BYTES:]
         return bool(chunk)
 
     def take_reaped(self, core_seconds: float) -> None:
@@ -112,6 +118,7 @@ class Watched:
             wall_seconds=time.monotonic() - self.started,
             peak_bytes=self._peak_bytes,
             verdict=self.verdict,
+            lacked_memory=self._lacked_memory,
             noise=self._noise.decode(errors="replace") if exit_code else "",
         )
 

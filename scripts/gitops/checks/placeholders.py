@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.gitops.placeholders import BLOCK, VARIABLE, Placeholder, find_placeholders
 from scripts.gitops.problems import Problem
+from scripts.gitops.recipe import VALUES as GIVEN
 from scripts.gitops.repository import Repository
 from scripts.gitops.yaml_lines import Document
 
@@ -37,7 +38,8 @@ def _check_one(
             yield _undeclared(document, line, "variable", name.removeprefix(VARIABLE), list(known))
     elif name.startswith("$"):
         environment = repository.environment
-        if "pull" not in steps and name[1:] not in environment.values:
+        given = {*environment.values, *(GIVEN if steps & {"build", "push"} else ())}
+        if "pull" not in steps and name[1:] not in given:
             found = f"{{{{ {name} }}}} is not set in {environment.name}: Prefect would write nothing in its place"
             instead = f"add {name[1:]}=... to environments/{environment.name}.env"
             yield Problem(document.path, line, found, instead, "unset")

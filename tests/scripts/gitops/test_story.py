@@ -243,6 +243,9 @@ def test_what_a_rollback_refuses(story: Story) -> None:
 
 
 def test_many_workflows_survive_kills() -> None:
-    """Apply, a change of all, rollback and prune of thirty, each killed with SIGKILL half-way: the next one heals."""
+    """Apply, a change of all, rollback and prune of thirty, each killed with SIGKILL half-way: the next one heals.
+
+    The command "scripts/bench kills" does it with five hundred, and waits for the lock of each dead one.
+    """
     found = measure_kills(30, wait_for_lock=False)
     assert set(found["minutes"]) == {"apply", "change", "rollback", "prune"}

@@ -24,6 +24,7 @@ from tests.shared.sandbox.conftest import TIGHT, RunFault
         ("allocate", Reason.OUT_OF_MEMORY, {"memory_megabytes"}),
         ("allocate_in_grandchildren", Reason.OUT_OF_MEMORY, {"memory_megabytes"}),
         ("raise_memory_error", Reason.OUT_OF_MEMORY, {"memory_megabytes"}),
+        ("go_on_without_memory", Reason.OUT_OF_MEMORY, {"memory_megabytes"}),
         ("die_of_bad_alloc", Reason.OUT_OF_MEMORY, {"memory_megabytes"}),
         ("write_much_in_a_program", Reason.OUTPUT_TOO_BIG, {"output_megabytes"}),
         ("write_much_without_handler", Reason.OUTPUT_TOO_BIG, {"output_megabytes"}),

@@ -1,0 +1,57 @@
+# One recipe for every image. `platform`: what server and workers run. `workflow`, with --build-arg WORKFLOW=ocr_intake:
+# the same, what that workflow needs beside it, and its code. `uv run gitops build` says all the arguments.
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
+
+FROM ${UV_IMAGE} AS uv
+
+FROM ${PYTHON_IMAGE} AS base
+# Raising the date installs what Debian has mended since; a weekly pull request does.
+ARG APT_DATE=2026-11-23
+ARG WORKFLOW=
+# LICENSE is there because a pattern alone may match nothing: not every workflow has an apt.txt.
+COPY LICENSE flows/${WORKFLOW}/apt.tx[t] /usr/share/doc/mailroom/
+RUN echo "as of ${APT_DATE}" \
+    && apt-get update -qq \
+    && apt-get upgrade -qq -y \
+    && (cat /usr/share/doc/mailroom/apt.txt 2>/dev/null || true) | sed 's/#.*//' \
+       | xargs apt-get install -qq -y --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp mailroom
+
+FROM base AS packages
+COPY --from=uv /uv /usr/local/bin/uv
+WORKDIR /opt/mailroom
+ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+COPY pyproject.toml uv.lock ./
+ARG WORKFLOW=
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --quiet --locked --no-default-groups --no-install-project ${WORKFLOW:+--group "${WORKFLOW}"}
+
+FROM base AS platform
+COPY --from=packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/mailroom \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp \
+    PREFECT_HOME=/tmp/prefect \
+    MAILROOM_ROOT=/opt/mailroom \
+    MAILROOM_STATE=/tmp/mailroom
+WORKDIR /opt/mailroom
+USER 10001:10001
+# Reaps what a killed child leaves behind, and hands signals on.
+ENTRYPOINT ["tini", "--"]
+CMD ["prefect", "version"]
+
+FROM platform AS workflow
+ARG WORKFLOW
+COPY shared/ shared/
+COPY flows/__init__.py flows/
+COPY flows/${WORKFLOW}/ flows/${WORKFLOW}/
+# Last, so that a new commit makes no new layer.
+ARG COMMIT=
+ARG VERSION=
+LABEL org.opencontainers.image.title="${WORKFLOW}" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}"
