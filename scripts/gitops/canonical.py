@@ -44,6 +44,19 @@ def canonical_schedule(item: Mapping[str, Any]) -> dict[str, Any]:
     return {**made, "timezone": _check_zone(item["timezone"])} if item.get("timezone") else made
 
 
+def find_schedule_fault(item: Mapping[str, Any]) -> str | None:
+    """What Prefect's own models have against it."""
+    stated = [name for name in ("cron", "interval", "rrule") if item.get(name) is not None]
+    if len(stated) != 1:
+        return f"a schedule has exactly one of cron, interval and rrule; found {', '.join(stated) or 'none'}"
+    try:
+        canonical_schedule(item)
+    except (ValueError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return f"{stated[0]} {item[stated[0]]!r}: {lines[2] if len(lines) > 2 else lines[0]}"
+    return None
+
+
 @cache
 def _check_zone(name: str) -> str:
     try:

@@ -44,6 +44,11 @@ WaitOption = Annotated[float, typer.Option(help="Seconds to wait for another app
 PruneOption = Annotated[float, typer.Option(help="Largest share of our deployments to remove, 0 to 1.")]
 
 
+class CalendarFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+
+
 class CheckFormat(StrEnum):
     TEXT = "text"
     JSON = "json"
@@ -63,16 +68,17 @@ def check(
 
     In a repository that is not laid out like this one: what is wrong with its prefect.yaml files by Prefect's own
     meaning.
-    Exit codes: 0 nothing found, 1 something found.
+    What is likely wrong with schedules is a warning. Exit codes: 0 nothing but warnings found, 1 something found.
     """
     from scripts.gitops.checks import check as find_problems
     from scripts.gitops.printing import print_problems
+    from scripts.gitops.problems import find_errors
     from scripts.gitops.session import CACHE, JOBS
 
     root = path.resolve()
     problems = find_problems(root, cache=root / CACHE / "inspections", jobs=JOBS)
     print_problems(problems, form, console)
-    if problems:
+    if find_errors(problems):
         raise typer.Exit(ERROR_CODE)
 
 
@@ -158,6 +164,25 @@ def drift(
         print(render_drift_json(found) if form is Format.JSON else render_drift_markdown(found).rstrip())
     if exit_code and found.found:
         raise typer.Exit(CHANGES_CODE)
+
+
+@app.command()
+def schedule(
+    workflows: Annotated[list[str] | None, typer.Argument(help="Their folders; default: all.")] = None,
+    env: EnvironmentOption = "local",
+    days: Annotated[int, typer.Option(min=1, max=366, help="From the last midnight of the time zone on.")] = 7,
+    zone: Annotated[str, typer.Option("--timezone", help="Of the picture's axis, as Europe/Berlin.")] = "UTC",
+    form: Annotated[CalendarFormat, typer.Option("--format", help="A picture, or JSON.")] = CalendarFormat.TEXT,
+    root: RootOption = ROOT,
+) -> None:
+    """Show when runs happen, and where they get into each other's way or read what is not there yet.
+
+    With a server: how long runs take is the median of the last ones, and what people have paused is left out. Without:
+    `expected_minutes` as declared.
+    """
+    from scripts.gitops.calendar.verb import show_calendar
+
+    show_calendar(root, env, workflows or [], days, zone, console, as_json=form is CalendarFormat.JSON)
 
 
 @app.command()

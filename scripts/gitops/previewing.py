@@ -18,6 +18,7 @@ from scripts.gitops.lock import Lock, hold
 from scripts.gitops.marks import IMAGE, find_owner
 from scripts.gitops.preview import DESTINATION, find_changed, find_folder, make_preview, preview_owner
 from scripts.gitops.printing import summarize
+from scripts.gitops.problems import find_errors
 from scripts.gitops.resources import Kind, Live, Plan
 from scripts.gitops.runs import delete_runs
 from scripts.gitops.schema import NAME
@@ -42,8 +43,8 @@ def up(
     check_name(name)
     session = Session.open(root, env)
     check_filled_in(session.environment)
-    if problems := check(root, environment=env, cache=session.inspections, jobs=JOBS):
-        raise ProblemsFound(tuple(problems))
+    if problems := find_errors(check(root, environment=env, cache=session.inspections, jobs=JOBS)):
+        raise ProblemsFound(problems)
     declared = session.declare()
     folder = find_folder(session.environment, str(root.resolve() / CACHE.parent / "previews"), name)
     with session.server() as server, hold(server, preview_owner(session.owner, name), wait_seconds=wait) as lock:

@@ -116,4 +116,5 @@ def _annotate(problem: Problem) -> str:
     message = problem.found + (f"; {problem.instead}" if problem.instead else "")
     escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     file = problem.file.as_posix().replace("%", "%25").replace(",", "%2C").replace(":", "%3A")
-    return f"::error file={file},line={problem.line},title=gitops check::{escaped}"
+    kind = "error" if problem.is_certain else "warning"
+    return f"::{kind} file={file},line={problem.line},title=gitops check::{escaped}"

@@ -1,5 +1,6 @@
 """What is wrong with a declaration: where, what was found, what to write instead."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,14 @@ class Problem:
     found: str
     instead: str = ""
     rule: str = ""
+    is_certain: bool = True
+    """Else it is a warning: likely wrong, and no reason to stop."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.found}" + (f"; {self.instead}" if self.instead else "")
+        kind = "" if self.is_certain else "warning: "
+        return f"{self.file}:{self.line}: {kind}{self.found}" + (f"; {self.instead}" if self.instead else "")
+
+
+def find_errors(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Without the warnings."""
+    return tuple(problem for problem in problems if problem.is_certain)

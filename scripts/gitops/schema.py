@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.durations import Duration
+
 NAME = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 Name = Annotated[str, Field(pattern=NAME)]
 Steps = list[dict[str, Any]] | dict[str, Any] | None
@@ -132,8 +134,8 @@ class Workflow(Strict):
     """Who answers for it."""
     reads: list[str] = []
     """Workflows, by folder, whose results it reads."""
-    max_age: str | None = None
-    """How old those results may be."""
+    max_age: Duration | None = None
+    """How old those results may be, as `24h`."""
     expected_minutes: Annotated[float, Field(gt=0)] | None = None
     automations: list[Automation] = []
 

@@ -22,6 +22,7 @@ from scripts.gitops.live import find_trigger_copies, read_live
 from scripts.gitops.lock import hold
 from scripts.gitops.plan import make_plan
 from scripts.gitops.printing import print_plan, render_json, render_markdown, summarize
+from scripts.gitops.problems import find_errors
 from scripts.gitops.resources import Kind, Plan
 from scripts.gitops.secret_values import find_missing, set_secret
 from scripts.gitops.session import JOBS, ProblemsFound, Session
@@ -51,8 +52,8 @@ def apply(
 ) -> Plan:
     session = Session.open(root, env)
     check_filled_in(session.environment)
-    if problems := check(root, environment=env, cache=session.inspections, jobs=JOBS):
-        raise ProblemsFound(tuple(problems))
+    if problems := find_errors(check(root, environment=env, cache=session.inspections, jobs=JOBS)):
+        raise ProblemsFound(problems)
     declared = session.declare()
     commit = read_commit(root)
     with session.server() as server, hold(server, declared.owner, wait_seconds=wait) as lock:

@@ -14,7 +14,7 @@ from prefect.cli.deploy._models import (
 )
 from pydantic import BaseModel, ValidationError
 
-from scripts.gitops.checks.schedules import find_schedule_fault
+from scripts.gitops.canonical import find_schedule_fault
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
 from scripts.gitops.yaml_lines import Document, YamlError, YamlPath, read_document

@@ -1,16 +1,58 @@
-"""Schedules that Prefect would refuse, or accept and then not keep."""
+"""Schedules that Prefect would refuse, or accept and then not keep; runs that get into each other's way."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from scripts.gitops.canonical import canonical_schedule
+from scripts.gitops.canonical import find_schedule_fault
 from scripts.gitops.problems import Problem
-from scripts.gitops.repository import Repository
+from scripts.gitops.repository import Repository, deployments_of
 from scripts.gitops.schema import Schedule
 from scripts.gitops.yaml_lines import Document, YamlPath
 
+if TYPE_CHECKING:
+    from scripts.gitops.calendar.findings import Finding
+
+
+HORIZON_DAYS = 15
+"""Two weeks: what differs from one to the next is seen."""
+ENOUGH = 300
+"""Instants of one schedule: what happens every few minutes shows within a day."""
+
 
 def check(repository: Repository) -> Iterator[Problem]:
+    yield from _check_each(repository)
+    yield from _check_together(repository)
+
+
+def _check_together(repository: Repository) -> Iterator[Problem]:
+    """Needs Prefect's scheduler: imported only where there are schedules."""
+    if not any(item.schedules or found.file.workflow.reads for found, item in deployments_of(repository)):
+        return
+    from scripts.gitops.calendar.calendar import find_conflicts  # noqa: PLC0415
+
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    for finding in find_conflicts(repository, today, HORIZON_DAYS, ENOUGH):
+        document, line = _place(repository, finding)
+        yield Problem(document.path, line, finding.text, finding.instead, finding.rule, finding.is_certain)
+
+
+def _place(repository: Repository, finding: "Finding") -> tuple[Document, int]:
+    """Where it is declared: the schedule, else the workflow, else the pool."""
+    assert repository.platform_document is not None
+    for declaration in repository.workflows:
+        if declaration.folder != finding.folder:
+            continue
+        for index, item in enumerate(declaration.file.deployments):
+            for number, schedule in enumerate(item.schedules):
+                if finding.where == f"{item.name} {schedule.slug}":
+                    place: YamlPath = ("deployments", index, "schedules", number)
+                    return declaration.document, declaration.document.line_of(place)
+        return declaration.document, declaration.document.line_of(("workflow", "reads"))
+    return repository.platform_document, repository.platform_document.line_of(("work_pools",))
+
+
+def _check_each(repository: Repository) -> Iterator[Problem]:
     for declaration in repository.workflows:
         for index, item in enumerate(declaration.file.deployments):
             seen: set[str | None] = set()
@@ -32,16 +74,3 @@ def _check_one(document: Document, place: YamlPath, schedule: Schedule, seen: se
         yield Problem(document.path, line, found, 'add anchor_date: "2026-01-01T00:00:00Z"', "anchor")
     if fault := find_schedule_fault(schedule.model_dump()):
         yield Problem(document.path, line, fault, rule="schedule")
-
-
-def find_schedule_fault(item: Mapping[str, Any]) -> str | None:
-    """What Prefect's own models have against it."""
-    stated = [name for name in ("cron", "interval", "rrule") if item.get(name) is not None]
-    if len(stated) != 1:
-        return f"a schedule has exactly one of cron, interval and rrule; found {', '.join(stated) or 'none'}"
-    try:
-        canonical_schedule(item)
-    except (ValueError, TypeError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return f"{stated[0]} {item[stated[0]]!r}: {lines[2] if len(lines) > 2 else lines[0]}"
-    return None
