@@ -9,6 +9,8 @@ from pathlib import Path
 
 from scripts.gitops.lockfile import Lock, read_lock
 from scripts.gitops.shared_graph import SHARED, find_needed, read_closures
+from shared.errors import ConfigError
+from shared.reads import read_declaration
 
 DIGITS = 16
 RECIPES = ("Dockerfile", ".dockerignore")
@@ -21,7 +23,7 @@ class Input:
     """One of the things that an image is made of."""
 
     kind: str
-    """`code`, `shared`, `lock` or `recipe`."""
+    """`code`, `shared`, `lock`, `recipe` or `declaration`."""
     name: str
     """A path from the root, with slashes; of the lock, a package; of the recipe, a path or a key of pyproject.toml."""
     digest: str
@@ -66,9 +68,24 @@ def _read_workflow(root: Path, folder: Path, shared: "_SharedFiles", lock: Lock,
         inputs.append(Input("recipe" if is_recipe else "code", path.relative_to(root).as_posix(), _sha(content)))
         if path.suffix == ".py":
             needed |= find_needed(path.relative_to(root), content.decode("utf-8", "replace"), shared.closures)
+    inputs += _read_freshness(root, folder)
     inputs += shared.inputs_for(needed)
     inputs += [Input("lock", name, version) for name, version in lock.slice_for(folder.name).items()]
     return Versions(folder.name, tuple(sorted(inputs)))
+
+
+def _read_freshness(root: Path, folder: Path) -> Iterator[Input]:
+    """What a run looks up in its own image, by `shared.freshness`."""
+    path = folder / "prefect.yaml"
+    text = _read(path)
+    if b"max_age" in text:
+        try:
+            declared = read_declaration(path)
+        except ConfigError:
+            stated = text  # `check` says what is wrong with it.
+        else:
+            stated = declared.model_dump_json().encode()
+        yield Input("declaration", f"{path.relative_to(root).as_posix()} (reads, max_age)", _sha(stated))
 
 
 class _SharedFiles:

@@ -17,6 +17,7 @@ from tests.documented import Terminal, copy_repository
 
 pytestmark = pytest.mark.slow
 
+DECLARATION = Path("flows/ocr_intake/prefect.yaml")
 FLOW = Path("flows/ocr_intake/steps.py")
 
 
@@ -78,6 +79,11 @@ def test_the_first_deploy(person: Person) -> None:
     assert person.row()["tags"] == ["documents", "managed-by:mailroom"]
     person.run("uv run gitops render --env staging --declared FILE", FILE="declared.json")
     assert "no changes" in person.run("uv run gitops plan --env staging --declared FILE", FILE="declared.json")
+    person.edit(
+        DECLARATION, "    tags: [documents]", "    tags: [documents]\n    schedules: [{slug: hourly, cron: 5 * * * *}]"
+    )
+    assert "24 a day" in person.run("uv run gitops schedule --env staging --timezone Europe/Berlin")
+    person.run("git checkout -q .")
     assert "bash" in person.run("uv run gitops --install-completion")
     assert (Path(person.environment["HOME"]) / ".bash_completions/gitops.sh").is_file()
 

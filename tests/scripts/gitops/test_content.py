@@ -65,6 +65,10 @@ ALL = "scan mail file"
 EDITS: dict[str, tuple[Edit, str]] = {
     "a README": (append("flows/scan/README.md", "more"), ""),
     "a cron line": (append("flows/scan/prefect.yaml", "# 0 1 * * *\n"), ""),
+    "what a workflow reads": (
+        append("flows/mail/prefect.yaml", "\nworkflow: {reads: [scan], max_age: 24h}\n"),
+        "mail",
+    ),
     "a step": (append("flows/scan/steps.py", "LIMIT = 2\n"), "scan"),
     "a comment in a step": (append("flows/scan/steps.py", "# why\n"), "scan"),
     "a shared module that one uses": (append("shared/text.py", "a = 1\n"), "scan"),
