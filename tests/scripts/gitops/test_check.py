@@ -168,8 +168,8 @@ def test_what_is_right_is_let_pass(made: Checkout) -> None:
         "parameters": {"pages": 3, "label": "{{ $REGION }}"},
         "schedules": [
             NIGHTLY,
-            {"slug": "a", "interval": 60, "anchor_date": "2026-01-01T00:00:00Z"},
-            {"slug": "b", "rrule": "FREQ=DAILY"},
+            {"slug": "a", "interval": 60, "anchor_date": "2026-01-01T00:00:00Z", "parameters": {"pages": 1}},
+            {"slug": "b", "rrule": "FREQ=DAILY", "parameters": {"pages": 2}},
         ],
         "triggers": [{"expect": ["a"], "parameters": {"label": "{{ event.name }}"}}],
         "work_pool": {**WORK, "job_variables": {"env": {"RUN": "{{ ctx.flow_run.id }}"}}},

@@ -164,9 +164,18 @@ more = st.fixed_dictionaries(
         "parameters": st.fixed_dictionaries({}, optional={"pages": st.integers(0, 9)}),
     },
 )
-schedules = st.lists(st.tuples(clock, more), max_size=3).map(
-    lambda found: [{"slug": f"s{number}", **one, **rest} for number, (one, rest) in enumerate(found)]
-)
+
+
+def tell_apart(found: list[tuple[dict[str, Any], dict[str, Any]]]) -> list[dict[str, Any]]:
+    """By slug and parameters: two that fire together with the same parameters are refused."""
+    made = []
+    for number, (one, rest) in enumerate(found):
+        parameters = {**rest.get("parameters", {}), "label": f"s{number}"}
+        made.append({"slug": f"s{number}", **one, **rest, "parameters": parameters})
+    return made
+
+
+schedules = st.lists(st.tuples(clock, more), max_size=3).map(tell_apart)
 declarations = st.fixed_dictionaries(
     {},
     optional={
