@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 Make = Callable[..., Checkout]
 NIGHTLY = {"slug": "nightly", "cron": "0 1 * * *", "timezone": "Europe/Berlin"}
-HOURLY = {"slug": "hourly", "interval": 3600, "anchor_date": "2026-01-01T00:00:00Z"}
+HOURLY = {"slug": "hourly", "interval": 3600, "anchor_date": "2026-01-01T00:30:00Z"}
 
 
 def scan(**more: object) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,11 @@ def a_rollback_restores_it_without_a_build(story: Story, first: str) -> None:
     assert "late/late" in read_deployments(story.server)
 
 
+def find_drift(story: Story) -> dict[str, Any]:
+    found = json.loads(story.gitops("drift", "--exit-code", "--format", "json", code=2))
+    return {each["name"]: each for each in found["drift"]}
+
+
 def a_hand_is_seen_and_healed(story: Story) -> None:
     row = story.row("scan/scan")
     (schedule,) = row["schedules"]
@@ -167,8 +173,11 @@ def a_hand_is_seen_and_healed(story: Story) -> None:
     story.server.patch(f"/deployments/{row['id']}/schedules/{schedule['id']}", hand)
     story.server.patch(f"/deployments/{row['id']}", {"tags": [*row["tags"], "by-hand"]})
     story.server.delete(f"/deployments/{story.row('late/late')['id']}")
-    found = json.loads(story.gitops("drift", "--exit-code", "--format", "json", code=2))
-    drift = {each["name"]: each for each in found["drift"]}
+    drift = find_drift(story)
+    deadline = time.monotonic() + 60
+    while drift["late/late"]["changed"] is None and time.monotonic() < deadline:
+        time.sleep(1)  # A server writes its events down a moment later.
+        drift = find_drift(story)
     fields = {field["path"]: (field["git"], field["server"]) for field in drift["scan/scan"]["fields"]}
     assert fields["schedules.hourly.cron"] == ("0 * * * *", "0 5 * * *")
     assert fields["tags"] == ([], ["by-hand"])
