@@ -194,9 +194,12 @@ MORE = ("artifacts", "block_documents", "v2/concurrency_limits")
 
 
 def everything(server: Server) -> dict[str, dict[str, Any]]:
-    """All that a server lists; of work queues also their priorities."""
+    """All that a server lists, but for what its scheduler makes ahead; of work queues also their priorities."""
     return {
-        kind: {row["id"]: row.get("priority") for row in server.list(f"/{kind}/filter")} for kind in (*KINDS, *MORE)
+        kind: {
+            row["id"]: row.get("priority") for row in server.list(f"/{kind}/filter") if not row.get("auto_scheduled")
+        }
+        for kind in (*KINDS, *MORE)
     }
 
 
