@@ -16,7 +16,7 @@ from scripts.gitops.images import Memory, pin
 from scripts.gitops.live import Reading, read_live
 from scripts.gitops.lock import Lock, hold
 from scripts.gitops.marks import IMAGE, find_owner
-from scripts.gitops.preview import DESTINATION, find_changed, find_folder, make_preview, preview_owner
+from scripts.gitops.preview import DESTINATION, PREVIEWS, find_changed, find_folder, make_preview, preview_owner
 from scripts.gitops.printing import summarize
 from scripts.gitops.problems import find_errors
 from scripts.gitops.resources import Kind, Live, Plan
@@ -115,8 +115,9 @@ def _delete_empty_flows(server: Server, deployments: Iterable[Live]) -> None:
 
 
 def _remove_outputs(session: Session, root: Path, name: str, tell: Tell) -> None:
+    if not session.environment.is_local:
+        tell(f"its outputs are where its workers wrote them: {session.environment.values.get(PREVIEWS)}/{name}")
+        return
     folder = Path(find_folder(session.environment, str(root.resolve() / CACHE.parent / "previews"), name))
-    if session.environment.is_local:
-        shutil.rmtree(folder, ignore_errors=not folder.exists())
-    else:
-        tell(f"its outputs are where its workers wrote them: {folder}")
+    if folder.exists():
+        shutil.rmtree(folder)
