@@ -24,6 +24,9 @@ from shared.workflows import Inspection, Product, Steps
 
 OOM_SCORE = "800"
 """When the host runs out of memory, the kernel takes a child (-1000 to 1000, higher first), not the run."""
+ADDRESS_SPACE_FACTOR, ADDRESS_SPACE_SPARE_MEGABYTES = 2, 512
+"""Above the memory budget: where memory is refused, PDFium leaves images out and Leptonica goes on, in silence, so
+a child must be stopped before it is refused any."""
 OPEN_FILES = 1024
 TRACEBACK_CHARACTERS = 20_000
 LIFTED = (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)
@@ -106,8 +109,9 @@ def _growth(start_bytes: int) -> int:
 
 
 def _limit(budget: Budget) -> None:
-    # What the server had mapped is mapped here too; the budget is for what comes on top.
-    address_space = read_status_bytes("VmSize") + budget.memory_megabytes * MEGABYTE
+    # What the server had mapped is mapped here too. The server watches the budget; this is for what is faster than it.
+    room_megabytes = ADDRESS_SPACE_FACTOR * budget.memory_megabytes + ADDRESS_SPACE_SPARE_MEGABYTES
+    address_space = read_status_bytes("VmSize") + room_megabytes * MEGABYTE
     # The server stops the group earlier; this is for a server that does not get to look.
     cpu_seconds = budget.cpu_seconds_base + budget.cpu_seconds_per_page * budget.max_pages
     for which, limit in (

@@ -41,8 +41,9 @@ def main() -> int:
         emit(events, Event("failed", core_seconds(), failure=_name_failure(error)))
         return 1
     os.close(armed)
-    emit(events, Event("ready", core_seconds(), engines))
-    ForkServer(steps, orders, events, lifeline, start.tokens).serve()
+    server = ForkServer(steps, orders, events, lifeline, start.tokens)
+    emit(events, Event("ready", core_seconds(), engines))  # Only now has it all the descriptors that it needs.
+    server.serve()
     return 0
 
 

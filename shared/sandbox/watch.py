@@ -43,13 +43,17 @@ class Watched:
     orphans: set[int] = field(default_factory=set)
     """Programs of its group whose own parent has ended: the server's children now."""
     verdict: Refusal | Failure | None = None
+    processes: int = 1
+    """Of its family, at the last look."""
+    sharers: int = 2
+    """Processes that share the pages of the warm server, itself among them. Set it before each look."""
     _looked: float = field(default_factory=time.monotonic)
     _active: float = field(default_factory=time.monotonic)
     _pages: int = 0
     _core_seconds: float = 0.0
     _reaped_core_seconds: float = 0.0
     _peak_bytes: int = 0
-    _pss_bytes: int = 0
+    _growth_bytes: int = 0
     _pss_read: float = 0.0
     _highest_resident_bytes: int = 0
     _noise: bytes = b""
@@ -66,6 +70,7 @@ class Watched:
         now = time.monotonic()
         self._excuse_stop(now)
         usage = read_usage((self.pid, *self.orphans))
+        self.processes = len(usage.pids)
         core_seconds = usage.core_seconds + self._reaped_core_seconds
         if core_seconds >= self._core_seconds + IDLE_CORE_SECONDS:
             self._active = now
@@ -73,8 +78,10 @@ class Watched:
         if usage.resident_bytes > self._highest_resident_bytes * PSS_GROWTH or now - self._pss_read > PSS_SECONDS:
             self._highest_resident_bytes = max(self._highest_resident_bytes, usage.resident_bytes)
             self._pss_read = now
-            self._pss_bytes = read_pss(usage.pids)
-            self._peak_bytes = max(self._peak_bytes, self._pss_bytes)
+            pss_bytes = read_pss(usage.pids)
+            self._peak_bytes = max(self._peak_bytes, pss_bytes)
+            # Its part of what it only shares is no growth: PSS splits that among all who do.
+            self._growth_bytes = pss_bytes - self.baseline_bytes * self.processes // self.sharers
         self._read_pages()
         self.verdict = find_excess(self._spent(now, waits_for_disk=usage.waits_for_disk), self.order.budget)
         if self.verdict is not None:
@@ -134,7 +141,7 @@ class Watched:
             core_seconds=self._core_seconds,
             idle_seconds=now - self._active,
             wall_seconds=now - self.started,
-            pss_bytes=self._pss_bytes - self.baseline_bytes,
+            pss_bytes=self._growth_bytes,
             pages=self._pages,
             waits_for_disk=waits_for_disk,
         )
