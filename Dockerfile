@@ -1,5 +1,6 @@
-# One recipe for every image. `platform`: what server and workers run. `workflow`, with --build-arg WORKFLOW=ocr_intake:
-# the same, what that workflow needs beside it, and its code. `uv run gitops build` says all the arguments.
+# One recipe for every image, from one lock. `workflow`, with --build-arg WORKFLOW=ocr_intake: what its runs need, and its
+# code. `platform`: what server and workers run. A HEALTHCHECK would mean nothing here: a run is watched by its worker,
+# and what makes a server or a worker healthy stands in infrastructure/compose.yaml, where it is known which one it is.
 ARG PYTHON_IMAGE=python:3.13-slim-trixie
 ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
 
@@ -9,15 +10,18 @@ FROM ${PYTHON_IMAGE} AS base
 # Raising the date installs what Debian has mended since; a weekly pull request does.
 ARG APT_DATE=2026-11-23
 ARG WORKFLOW=
-# LICENSE is there because a pattern alone may match nothing: not every workflow has an apt.txt.
-COPY LICENSE flows/${WORKFLOW}/apt.tx[t] /usr/share/doc/mailroom/
+# A file is named beside the pattern, which alone may match nothing: not every workflow has an apt.txt.
+COPY flows/__init__.py flows/${WORKFLOW}/apt.tx[t] /usr/share/doc/mailroom/
 RUN echo "as of ${APT_DATE}" \
     && apt-get update -qq \
     && apt-get upgrade -qq -y \
     && (cat /usr/share/doc/mailroom/apt.txt 2>/dev/null || true) | sed 's/#.*//' \
        | xargs apt-get install -qq -y --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/log/apt /var/log/dpkg.log \
-    && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp mailroom
+    && echo 'mailroom:x:10001:10001::/tmp:/usr/sbin/nologin' >>/etc/passwd \
+    && echo 'mailroom:x:10001:' >>/etc/group \
+    # A new named volume takes its owner from the folder that it is mounted on.
+    && install -d -o 10001 -g 10001 /documents /scratch
 
 FROM base AS packages
 COPY --from=uv /uv /usr/local/bin/uv
@@ -26,9 +30,9 @@ ENV UV_PROJECT_ENVIRONMENT=/opt/venv UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_
 COPY pyproject.toml uv.lock ./
 ARG WORKFLOW=
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv sync --quiet --locked --no-default-groups --no-install-project ${WORKFLOW:+--group "${WORKFLOW}"}
+    uv sync --quiet --locked --no-default-groups --no-install-project --group "${WORKFLOW:-platform}"
 
-FROM base AS platform
+FROM base AS runtime
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/mailroom \
@@ -44,7 +48,11 @@ USER 10001:10001
 ENTRYPOINT ["tini", "--"]
 CMD ["prefect", "version"]
 
-FROM platform AS workflow
+FROM runtime AS platform
+COPY infrastructure/read-secrets /usr/local/bin/
+ENTRYPOINT ["tini", "--", "read-secrets"]
+
+FROM runtime AS workflow
 ARG WORKFLOW
 COPY shared/ shared/
 COPY flows/__init__.py flows/

@@ -10,8 +10,10 @@ from scripts.gitops.canonical import canonical_automation, canonical_schedule, c
 from scripts.gitops.content import combine
 from scripts.gitops.images import ON_THE_HOST, REPOSITORY, name_image
 from scripts.gitops.inspection import Inspection
+from scripts.gitops.job_templates import fill_template
 from scripts.gitops.repository import Declaration, Repository, deployments_of
 from scripts.gitops.resources import Kind, Resource
+from scripts.gitops.scoping import KEY
 from scripts.gitops.schema import Automation, ConcurrencyLimit, Deployment, Platform, Schedule, WorkPool
 from shared.errors import ConfigError
 
@@ -70,11 +72,12 @@ def _declare_platform(platform: Platform) -> Iterator[Resource]:
 
 def _pool_fields(pool: WorkPool) -> dict[str, Any]:
     """What is left out is not managed: a pool's limit may be an operator's."""
-    return pool.model_dump(exclude={"name", "lanes"}, exclude_unset=True)
+    fields = pool.model_dump(exclude={"name", "lanes", "environments", "job_defaults"}, exclude_unset=True)
+    return {**fields, "base_job_template": fill_template(pool)} if pool.job_defaults else fields
 
 
 def _declare_automation(automation: Automation, prefix: str = "") -> Resource:
-    fields = canonical_automation(automation.model_dump())
+    fields = canonical_automation(automation.model_dump(exclude={KEY}))
     fields.pop("name")
     return Resource(Kind.AUTOMATION, prefix + automation.name, fields, frozenset({"enabled"}))
 

@@ -88,7 +88,7 @@ def _get(fields: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-WHOLE = frozenset({"parameters", "parameter_schema", "base_job_template", "trigger", "value"})
+WHOLE = frozenset({"parameters", "parameter_schema", "trigger", "value"})
 """Fields of free content: a key that Git does not name is one too many there. They are compared as one."""
 
 

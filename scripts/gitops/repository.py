@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from scripts.gitops import scoping
 from scripts.gitops.environment import Environment
 from scripts.gitops.placeholders import VARIABLE, resolve
 from scripts.gitops.problems import Problem
@@ -54,6 +55,9 @@ def read_repository(root: Path, environment: Environment) -> Repository:
     problems: list[Problem] = []
     values: dict[str, Any] = {f"${name}": value for name, value in environment.values.items()}
     document = _read(root, Path(PLATFORM_FILE), problems)
+    if document:
+        problems += scoping.check(root, document)
+        document = scoping.select(document, environment.name)
     platform = _validate(document, Platform, values, problems) if document else None
     if platform:
         values |= {f"{VARIABLE}{variable.name}": variable.value for variable in platform.variables}

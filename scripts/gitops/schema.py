@@ -24,17 +24,26 @@ class Lane(Strict):
     concurrency_limit: Annotated[int, Field(ge=0)] | None = None
 
 
-class WorkPool(Strict):
+class Scoped(Strict):
+    """Of the platform."""
+
+    environments: Annotated[list[str], Field(min_length=1)] | None = None
+    """Where it is declared; left out: everywhere."""
+
+
+class WorkPool(Scoped):
     name: Name
     type: str
     description: str
     concurrency_limit: Annotated[int, Field(ge=0)] | None = None
     base_job_template: dict[str, Any] | None = None
     """Left out: the one that Prefect has for this type when the pool is made; later changes are not looked at."""
+    job_defaults: dict[str, Any] = {}
+    """Job variables of every run, written into the template as its defaults; a deployment's own come before them."""
     lanes: list[Lane] = []
 
 
-class Limit(Strict):
+class Limit(Scoped):
     """A global concurrency limit."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -42,7 +51,7 @@ class Limit(Strict):
     slot_decay_per_second: Annotated[float, Field(ge=0)] = 0.0
 
 
-class Variable(Strict):
+class Variable(Scoped):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$", max_length=255)]
     value: Any
     tags: list[str] = []
@@ -60,11 +69,15 @@ class Automation(Strict):
     actions_on_resolve: list[dict[str, Any]] = []
 
 
-class Secret(Strict):
+class Secret(Scoped):
     """Only its name: the value is set on the server, by `gitops secret set`."""
 
     name: Name
     description: str = ""
+
+
+class PlatformAutomation(Automation, Scoped):
+    """One that is no workflow's own."""
 
 
 class Platform(Strict):
@@ -80,7 +93,7 @@ class Platform(Strict):
     limits: list[Limit] = []
     variables: list[Variable] = []
     secrets: list[Secret] = []
-    automations: list[Automation] = []
+    automations: list[PlatformAutomation] = []
 
 
 class Schedule(Strict):
@@ -154,6 +167,6 @@ class WorkflowFile(Strict):
 
 
 KNOWN_KEYS = tuple(
-    dict.fromkeys(info.alias or name for model in Strict.__subclasses__() for name, info in model.model_fields.items())
+    dict.fromkeys(info.alias or name for model in (*Strict.__subclasses__(), *Scoped.__subclasses__()) for name, info in model.model_fields.items())
 )
 """What a mistyped key may have been meant to be."""

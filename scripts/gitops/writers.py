@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.gitops.canonical import REFERENCES
+from scripts.gitops.job_templates import default_template
 from scripts.gitops.marks import MARKED_BY_TAG, Inventory, mark
 from scripts.gitops.resources import Kind, Live, Resource
 from scripts.gitops.server import Server, Taken
@@ -110,20 +111,6 @@ def to_ids(action: Mapping[str, Any], ids: Mapping[str, Mapping[str, str]], auto
             raise ConfigError(f"automation {automation} acts on the {thing} {name}, which the server does not have")
         turned[key] = ids[kind][name]
     return turned
-
-
-def default_template(pool_type: str) -> dict[str, Any]:
-    """Prefect's own, from the installed worker of that type. Raises ConfigError."""
-    # A quarter of a second of imports that a plan does not need.
-    import anyio  # noqa: PLC0415
-    from prefect.workers import utilities  # noqa: PLC0415
-
-    template: dict[str, Any] | None = anyio.run(
-        utilities.get_default_base_job_template_for_infrastructure_type, pool_type
-    )
-    if template is None:
-        raise ConfigError(f"no installed worker is of the type {pool_type}; install its package, as prefect-docker")
-    return template
 
 
 def clear_scheduled_runs(server: Server, deployment: str) -> int:

@@ -50,12 +50,12 @@ def _check_one(
 
 def _check_block(repository: Repository, document: Document, placeholder: Placeholder) -> Iterator[Problem]:
     line = document.line_of(placeholder.path)
-    if "pull" not in placeholder.path:
+    if "pull" not in placeholder.path and placeholder.path[:1] != ("work_pools",):
         yield Problem(
             document.path,
             line,
             f"{{{{ {placeholder.name} }}}} would be stored as plain text, readable by everyone who reaches the server",
-            "load the block in the flow's code, or name it in the pool's base_job_template",
+            "load the block in the flow's code, or name it in the pool's job_defaults: the worker fills it in",
             "secret",
         )
     elif placeholder.name.startswith(SECRET):

@@ -1,8 +1,7 @@
 """What a workflow asks of the platform must be declared there: pool, lane, job variables; automations must hold."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jsonschema
@@ -10,15 +9,14 @@ from pydantic import ValidationError
 
 from scripts.gitops.canonical import REFERENCES, canonical_automation, canonical_trigger, find_trigger_keys
 from scripts.gitops.images import ON_THE_HOST, REPOSITORY
+from scripts.gitops.job_templates import default_template
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
 from scripts.gitops.repository import Repository
+from scripts.gitops.scoping import KEY
 from scripts.gitops.schema import Automation, Deployment, WorkPool
-from scripts.gitops.writers import default_template
 from scripts.gitops.yaml_lines import Document, YamlPath
 from shared.errors import ConfigError
-
-TEMPLATE_OF_TYPE = cache(default_template)
 
 
 def check(repository: Repository) -> Iterator[Problem]:
@@ -31,6 +29,9 @@ def check(repository: Repository) -> Iterator[Problem]:
             yield from _check_triggers(declaration.document, index, item)
         automations = declaration.file.workflow.automations
         yield from _check_automations(repository, declaration.document, ("workflow", "automations"), automations)
+    for index, pool in enumerate(repository.platform.work_pools):
+        place = ("work_pools", index, "job_defaults")
+        yield from _check_job_variables(repository.platform_document, place, pool.job_defaults, pool)
     automations = repository.platform.automations
     yield from _check_automations(repository, repository.platform_document, ("automations",), automations)
 
@@ -64,7 +65,7 @@ def _check_job_variables(
     if not given:
         return
     try:
-        template = pool.base_job_template or TEMPLATE_OF_TYPE(pool.type)
+        template = pool.base_job_template or default_template(pool.type)
     except ConfigError as error:
         yield Problem(document.path, document.line_of(place), str(error), rule="job-variable")
         return
@@ -102,7 +103,7 @@ def _check_triggers(document: Document, index: int, item: Deployment) -> Iterato
 
 
 def _check_automations(
-    repository: Repository, document: Document, place: YamlPath, automations: list[Automation]
+    repository: Repository, document: Document, place: YamlPath, automations: Sequence[Automation]
 ) -> Iterator[Problem]:
     deployments = {
         f"{found.folder.replace('_', '-')}/{item.name}"
@@ -112,7 +113,7 @@ def _check_automations(
     for index, automation in enumerate(automations):
         line = document.line_of((*place, index))
         try:
-            body = canonical_automation(automation.model_dump())
+            body = canonical_automation(automation.model_dump(exclude={KEY}))
         except ValueError as error:
             yield Problem(document.path, line, f"{automation.name}: {_first(error)}", rule="automation")
             continue
