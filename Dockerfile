@@ -12,7 +12,8 @@ ARG APT_DATE=2026-11-23
 ARG WORKFLOW=
 # A file is named beside the pattern, which alone may match nothing: not every workflow has an apt.txt.
 COPY flows/__init__.py flows/${WORKFLOW}/apt.tx[t] /usr/share/doc/mailroom/
-RUN echo "as of ${APT_DATE}" \
+RUN export DEBIAN_FRONTEND=noninteractive \
+    && echo "as of ${APT_DATE}" \
     && apt-get update -qq \
     && apt-get upgrade -qq -y \
     && (cat /usr/share/doc/mailroom/apt.txt 2>/dev/null || true) | sed 's/#.*//' \

@@ -1,11 +1,12 @@
 """A plan made real, step by step. Every step may be the last one: what is left is seen by the next plan."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from scripts.gitops.as_data import deploy_as_data
 from scripts.gitops.declared import Declared, render_file
 from scripts.gitops.deploying import deploy_all
 from scripts.gitops.images import Memory, find_unpinned, pin
@@ -33,6 +34,8 @@ class Options:
     jobs: int = len(os.sched_getaffinity(0))
     digests: Mapping[str, str] = field(default_factory=dict)
     """Of images that were built just now; those that were deployed before are remembered on the server."""
+    runs_code: bool = True
+    """False: the declarations are a stranger's, and the code that they describe is not even here."""
 
 
 @dataclass
@@ -146,13 +149,21 @@ class Apply:
             reading.inventory.note_turned_off(change.address, switched_off(resource), self.declared.owner)
         self.lock.check()
         faults = {}
-        for name, fault in deploy_all(self.root, files, self.folder, self.server.environment(), self.options.jobs):
+        for name, fault in self._deploy_files(files, wanted):
             self.lock.check()
             self.tell(f"{'FAILED' if fault else 'deployed'} {name}")
             if fault:
                 faults[name] = fault
         if faults:
             raise ConfigError("\n".join(f"{name}: {fault}" for name, fault in sorted(faults.items())))
+
+    def _deploy_files(
+        self, files: Mapping[str, Mapping[str, Any]], wanted: Mapping[Any, Resource]
+    ) -> Iterator[tuple[str, str | None]]:
+        if self.options.runs_code:
+            return deploy_all(self.root, files, self.folder, self.server.environment(), self.options.jobs)
+        schemas = {name: wanted[Kind.DEPLOYMENT, name].fields["parameter_schema"] for name in files}
+        return deploy_as_data(self.server, files, schemas)
 
     def _prune(self, plan: Plan, reading: Reading) -> None:
         """Automations before the deployments that they run; a deployment's waiting runs go with it."""

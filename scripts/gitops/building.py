@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.gitops.commits import read_commit
-from scripts.gitops.content import read_versions
+from scripts.gitops.content import read_versions, read_versions_at
 from scripts.gitops.declared import find_image
 from scripts.gitops.recipe import run_steps
 from scripts.gitops.registry import find_digest, run_docker
@@ -19,6 +19,8 @@ from shared.errors import ConfigError
 
 Tell = Callable[[str], None]
 IMPORT = "import sys; from prefect.flows import load_flow_from_entrypoint as load; [load(e) for e in sys.argv[1:]]"
+ARCHIVED = "mailroom-archived"
+"""What stands before `/workflow` in an archive."""
 LOCKED_DOWN = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 
 
@@ -33,8 +35,13 @@ class Image:
     """What the registry says; None: it has no such image."""
 
 
-def find_images(session: Session, workflows: Sequence[str] = (), *, ask: bool = True) -> list[Image]:
-    """Of the workflows that run in one. Raises ConfigError. Without `ask` the registry is left alone."""
+def find_images(
+    session: Session, workflows: Sequence[str] = (), *, ask: bool = True, repository: str | None = None
+) -> list[Image]:
+    """Of the workflows that run in one. Raises ConfigError. Without `ask` the registry is left alone.
+
+    `repository` stands in for the environment's own.
+    """
     if session.repository.problems:
         raise ProblemsFound(session.repository.problems)
     versions = read_versions(session.root)
@@ -42,7 +49,7 @@ def find_images(session: Session, workflows: Sequence[str] = (), *, ask: bool = 
         raise ConfigError(f"there is no workflow {unknown[0]}; there are {', '.join(versions)}")
     entrypoints: dict[tuple[str, str], list[str]] = {}
     for found, item in deployments_of(session.repository):
-        name = find_image(session.repository, found, item, versions[found.folder].image)
+        name = find_image(session.repository, found, item, versions[found.folder].image, repository)
         if name and (not workflows or found.folder in workflows):
             entrypoints.setdefault((found.folder, name), []).append(item.entrypoint)
     return [
@@ -57,6 +64,26 @@ def build(session: Session, workflows: Sequence[str], tell: Tell, *, push: bool)
         image if image.digest else _build_one(session, image, tell, push=push)
         for image in find_images(session, workflows)
     ]
+
+
+def build_archive(session: Session, since: str, archive: Path, tell: Tell) -> list[Image]:
+    """The images that differ from a commit's, in one file as `docker save` writes it; empty where none does.
+
+    No registry is asked, and none is named: who pushes them gives them their names. Raises ConfigError.
+    """
+    before = read_versions_at(session.root, since)
+    images = [
+        image
+        for image in find_images(session, ask=False, repository=ARCHIVED)
+        if image.workflow not in before or not image.name.endswith(f":{before[image.workflow].image}")
+    ]
+    for image in images:
+        _build_one(session, image, tell, push=False)
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.write_bytes(b"")
+    if images:
+        run_docker("save", "--output", str(archive), *(image.name for image in images))
+    return images
 
 
 def _build_one(session: Session, image: Image, tell: Tell, *, push: bool) -> Image:

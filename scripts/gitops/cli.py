@@ -235,13 +235,23 @@ def build(
     env: EnvironmentOption = "local",
     push: Annotated[bool, typer.Option("--push", help="Push what was built, and its parts list.")] = False,
     images: Annotated[Path | None, typer.Option("--images", help="Write the digests to this file, for apply.")] = None,
+    archive: Annotated[
+        Path | None, typer.Option(help="With --since: into this file, by `docker save`. No registry is asked.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="With --archive: those that differ from this commit's.")] = None,
     root: RootOption = ROOT,
 ) -> None:
     """Build what the registry does not have, by the recipe in the root prefect.yaml; import every flow in its image."""
     from scripts.gitops.building import build as build_images
-    from scripts.gitops.building import write_digests
+    from scripts.gitops.building import build_archive, write_digests
     from scripts.gitops.session import Session
 
+    if archive or since:
+        if not (archive and since) or push or images or workflows:
+            raise typer.BadParameter("--archive FILE and --since COMMIT go together, and with nothing else")
+        kept = build_archive(Session.open(root, env), since, archive, console.print)
+        console.print(f"{archive}: {', '.join(each.name for each in kept) or 'no image has changed'}")
+        return
     found = build_images(Session.open(root, env), workflows or [], console.print, push=push)
     for each in found:
         console.print(f"{each.name}  {each.digest or 'built, not pushed'}")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.gitops.commits import resolve_commit, tree_at
 from scripts.gitops.lockfile import Lock, read_lock
 from scripts.gitops.shared_graph import SHARED, find_needed, read_closures
 from shared.errors import ConfigError
@@ -57,6 +58,12 @@ def read_versions(root: Path) -> dict[str, Versions]:
     recipe = tuple(_read_recipe(root))
     folders = sorted(path.parent for path in (root / "flows").glob("*/prefect.yaml"))
     return {folder.name: _read_workflow(root, folder, shared, lock, recipe) for folder in folders}
+
+
+def read_versions_at(root: Path, name: str) -> dict[str, Versions]:
+    """Of another commit, from a copy of its files. Raises ConfigError where there is no such commit."""
+    with tree_at(root, resolve_commit(root, name)) as tree:
+        return read_versions(tree)
 
 
 def _read_workflow(root: Path, folder: Path, shared: "_SharedFiles", lock: Lock, recipe: tuple[Input, ...]) -> Versions:

@@ -13,8 +13,8 @@ from scripts.gitops.inspection import Inspection
 from scripts.gitops.job_templates import fill_template
 from scripts.gitops.repository import Declaration, Repository, deployments_of
 from scripts.gitops.resources import Kind, Resource
-from scripts.gitops.scoping import KEY
 from scripts.gitops.schema import Automation, ConcurrencyLimit, Deployment, Platform, Schedule, WorkPool
+from scripts.gitops.scoping import KEY
 from shared.errors import ConfigError
 
 
@@ -117,11 +117,16 @@ def _declare_deployment(declaration: Declaration, item: Deployment, inspection: 
     }
 
 
-def find_image(repository: Repository, declaration: Declaration, item: Deployment, version: str) -> str | None:
-    """Its name; None where the runs need none, or the declaration states its own. Raises ConfigError."""
+def find_image(
+    repository: Repository, declaration: Declaration, item: Deployment, version: str, where: str | None = None
+) -> str | None:
+    """Its name; None where the runs need none, or the declaration states its own. Raises ConfigError.
+
+    `where` stands in for the environment's own repository of images.
+    """
     if "image" in item.work_pool.job_variables or not _needs_image(repository, item):
         return None
-    where = repository.environment.values.get(REPOSITORY)
+    where = where or repository.environment.values.get(REPOSITORY)
     if not where:
         raise ConfigError(
             f"{declaration.path}: runs of the pool {item.work_pool.name} need an image, and environments/"

@@ -2,16 +2,18 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scripts.gitops.apply import Apply, Options
+from scripts.gitops.as_data import restrict
 from scripts.gitops.checks import check
 from scripts.gitops.commits import resolve_commit, tree_at
 from scripts.gitops.declared import Declared
 from scripts.gitops.environment import check_filled_in
+from scripts.gitops.handover import read_declared
 from scripts.gitops.images import Memory, pin
 from scripts.gitops.live import Reading, read_live
 from scripts.gitops.lock import Lock, hold
@@ -19,7 +21,7 @@ from scripts.gitops.marks import IMAGE, find_owner
 from scripts.gitops.preview import DESTINATION, PREVIEWS, find_changed, find_folder, make_preview, preview_owner
 from scripts.gitops.printing import summarize
 from scripts.gitops.problems import find_errors
-from scripts.gitops.resources import Kind, Live, Plan
+from scripts.gitops.resources import Kind, Live, Plan, Resource
 from scripts.gitops.runs import delete_runs
 from scripts.gitops.schema import NAME
 from scripts.gitops.server import Server
@@ -54,16 +56,52 @@ def up(
         changed = find_changed(declared, _things_of(session, since) if since else reading.things)
         preview = make_preview(declared.owner, name, changed, reading.things, folder)
         done = _apply(server, lock, root, preview, tell)
-    for each in preview.resources:
-        if each.kind is Kind.DEPLOYMENT:
-            where = each.fields["parameters"].get(DESTINATION, "where its code says")
-            tell(f"up: {each.name}, which writes to {where}")
+    _tell_up(preview, tell)
     tell(
         f"preview {name} in {env}: {summarize(done)}"
         if changed
         else f"preview {name} in {env}: no workflow has changed"
     )
     return done
+
+
+def up_declared(
+    root: Path, env: str, name: str, file: Path, tell: Tell, *, digests: Mapping[str, str], wait: float = 0
+) -> Plan:
+    """Deploys what a stranger's file declares other than this checkout, without a line of the stranger's code.
+
+    The platform is this checkout's; the server has nothing else.
+    """
+    check_name(name)
+    session = Session.open(root, env)
+    check_filled_in(session.environment)
+    ours, theirs = session.declare(), read_declared(file, env)
+    folder = find_folder(session.environment, "", name)
+    changed = find_changed(
+        theirs, [Live(each.kind, each.name, each.fields, owner=theirs.owner) for each in ours.resources]
+    )
+    with session.server() as server:
+        platform = [each for each in ours.resources if each.kind not in (Kind.DEPLOYMENT, Kind.AUTOMATION)]
+        with hold(server, ours.owner, wait_seconds=wait) as lock:
+            _apply(server, lock, root, replace(ours, resources=tuple(platform)), tell)
+        with hold(server, preview_owner(ours.owner, name), wait_seconds=wait) as lock:
+            deployments = list(_choose(changed, digests, tell))
+            preview = make_preview(ours.owner, name, deployments, read_live(server).things, folder)
+            done = _apply(server, lock, root, preview, tell, runs_code=False)
+    _tell_up(preview, tell)
+    tell(f"preview {name} in {env}: {summarize(done)}")
+    return done
+
+
+def _choose(changed: Iterable[Resource], digests: Mapping[str, str], tell: Tell) -> Iterator[Resource]:
+    for each in pin(changed, digests):
+        if each.image not in digests:
+            tell(f"not previewed: {each.name}, whose image is as it was, or none of ours")
+            continue
+        restricted, dropped = restrict(each)
+        if dropped:
+            tell(f"{each.name}: the pool's own stand in for the job variables {', '.join(dropped)}")
+        yield restricted
 
 
 def down(root: Path, env: str, name: str, tell: Tell, *, wait: float = 0) -> None:
@@ -88,9 +126,17 @@ def check_name(name: str) -> None:
         raise ConfigError(f"{name!r} is no name for a preview: small letters, digits and single dashes, as pr-12")
 
 
-def _apply(server: Server, lock: Lock, root: Path, preview: Declared, tell: Tell) -> Plan:
+def _tell_up(preview: Declared, tell: Tell) -> None:
+    for each in preview.resources:
+        if each.kind is Kind.DEPLOYMENT:
+            where = each.fields["parameters"].get(DESTINATION, "where its code says")
+            tell(f"up: {each.name}, which writes to {where}")
+
+
+def _apply(server: Server, lock: Lock, root: Path, preview: Declared, tell: Tell, *, runs_code: bool = True) -> Plan:
+    options = Options(prune_share=1.0, runs_code=runs_code)
     with TemporaryDirectory() as folder:
-        return Apply(server, lock, root, preview, Path(folder), Options(prune_share=1.0), tell).run()
+        return Apply(server, lock, root, preview, Path(folder), options, tell).run()
 
 
 def _things_of(session: Session, since: str) -> list[Live]:

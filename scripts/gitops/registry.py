@@ -1,5 +1,6 @@
 """What a registry has, asked by Docker's own program: it knows the credentials, and which registries are insecure."""
 
+import json
 import subprocess
 
 from shared.errors import ConfigError
@@ -9,9 +10,9 @@ UNKNOWN = ("not found", "manifest unknown", "name unknown")
 
 def find_digest(image: str) -> str | None:
     """Of `repository/name:tag`; None where the registry has no such tag. Raises ConfigError."""
-    done = docker("buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", image)
+    done = docker("buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", image)
     if done.returncode == 0:
-        return done.stdout.strip()
+        return str(json.loads(done.stdout)["digest"])
     if any(word in done.stderr.lower() for word in UNKNOWN):
         return None
     raise ConfigError(f"the registry does not tell whether it has {image}: {done.stderr.strip()}")

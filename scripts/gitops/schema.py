@@ -140,6 +140,14 @@ class Deployment(Strict):
     pull: Steps = None
 
 
+class Smoke(Strict):
+    """A run of the sample that the workflow brings along, after each deploy; its destination is chosen for it."""
+
+    parameters: dict[str, Any]
+    minutes: Annotated[float, Field(gt=0)] = 15
+    """Then it has failed."""
+
+
 class Workflow(Strict):
     """The key `workflow:`, which Prefect skips: what it does not know of a workflow."""
 
@@ -150,6 +158,7 @@ class Workflow(Strict):
     max_age: Duration | None = None
     """How old those results may be, as `24h`."""
     expected_minutes: Annotated[float, Field(gt=0)] | None = None
+    smoke: Smoke | None = None
     automations: list[Automation] = []
 
 
@@ -167,6 +176,10 @@ class WorkflowFile(Strict):
 
 
 KNOWN_KEYS = tuple(
-    dict.fromkeys(info.alias or name for model in (*Strict.__subclasses__(), *Scoped.__subclasses__()) for name, info in model.model_fields.items())
+    dict.fromkeys(
+        info.alias or name
+        for model in (*Strict.__subclasses__(), *Scoped.__subclasses__())
+        for name, info in model.model_fields.items()
+    )
 )
 """What a mistyped key may have been meant to be."""

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from scripts.gitops.apply import Apply, Options
 from scripts.gitops.checks import check
-from scripts.gitops.commits import read_commit, resolve_commit, tree_at
-from scripts.gitops.content import Versions, explain, read_versions
+from scripts.gitops.commits import read_commit
+from scripts.gitops.content import Versions, explain, read_versions, read_versions_at
 from scripts.gitops.declared import Declared, render_file
 from scripts.gitops.deploying import render_yaml
 from scripts.gitops.environment import LOCAL, check_filled_in
@@ -109,12 +109,6 @@ def versions(root: Path, workflow: str | None, since: str | None, console: Conso
             old = before.get(name, Versions(name, ()))
             for line in explain(old, found) if old.inputs else [f"not there at {since}"]:
                 console.print(f"    {line}")
-
-
-def read_versions_at(root: Path, name: str) -> dict[str, Versions]:
-    """Of another commit, from a copy of its files. Raises ConfigError where there is no such commit."""
-    with tree_at(root, resolve_commit(root, name)) as tree:
-        return read_versions(tree)
 
 
 def secret_set(root: Path, env: str, name: str, value: str, console: Console) -> None:

@@ -13,8 +13,8 @@ from scripts.gitops.job_templates import default_template
 from scripts.gitops.placeholders import find_placeholders
 from scripts.gitops.problems import Problem
 from scripts.gitops.repository import Repository
-from scripts.gitops.scoping import KEY
 from scripts.gitops.schema import Automation, Deployment, WorkPool
+from scripts.gitops.scoping import KEY
 from scripts.gitops.yaml_lines import Document, YamlPath
 from shared.errors import ConfigError
 
@@ -32,8 +32,8 @@ def check(repository: Repository) -> Iterator[Problem]:
     for index, pool in enumerate(repository.platform.work_pools):
         place = ("work_pools", index, "job_defaults")
         yield from _check_job_variables(repository.platform_document, place, pool.job_defaults, pool)
-    automations = repository.platform.automations
-    yield from _check_automations(repository, repository.platform_document, ("automations",), automations)
+    own = repository.platform.automations
+    yield from _check_automations(repository, repository.platform_document, ("automations",), own)
 
 
 def _check_work(

@@ -1,0 +1,3 @@
+from scripts.delivery.cli import main
+
+main()
