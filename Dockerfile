@@ -7,6 +7,7 @@ ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
 FROM ${UV_IMAGE} AS uv
 
 FROM ${PYTHON_IMAGE} AS base
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Raising the date installs what Debian has mended since; a weekly pull request does.
 ARG APT_DATE=2026-11-23
 ARG WORKFLOW=

@@ -21,6 +21,8 @@ make_secrets() {
   done
   keep api_auth "mailroom:$(random)"
   keep ledger_url "postgresql+psycopg://ledger:$(cat "$MAILROOM_SECRETS/ledger_password")@postgres:5432/ledger"
+  # The same from this host, for `batch report`.
+  (umask 022 && sed "s/@postgres:5432/@127.0.0.1:${MAILROOM_LEDGER_PORT:-5433}/" "$MAILROOM_SECRETS/ledger_url" >"$MAILROOM_SECRETS/ledger_url_here")
   mkdir -p "$MAILROOM_SECRETS/registry"
   keep registry/config.json '{}'
 }

@@ -80,6 +80,11 @@ def _connect(source: Path) -> Iterator[SyncPrefectClient]:
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         try:
             client.hello()
+        except PrefectHTTPStatusError as error:
+            raise ConfigError(
+                f"the Prefect server at {url} answers {error.response.status_code}; where it asks for a credential, set"
+                " PREFECT_API_AUTH_STRING"
+            ) from error
         except httpx.HTTPError as error:
             raise ConfigError(f"the Prefect server at {url} does not answer: {error}") from error
         yield client
