@@ -2,11 +2,12 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
+MEASURED = pytest.StashKey[list[str]]()
 MARKED_AREAS = ("corpus", "slow")
 """Markers that count as areas of their own, whatever the folder; the first that fits takes the test."""
 
@@ -18,6 +19,20 @@ def corpus() -> Path:
     if not named:
         pytest.skip("MAILROOM_CORPUS names no folder of foreign documents")
     return Path(named)
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Says at the end of all tests what one of them has measured. It is never a condition."""
+    lines: list[str] = request.config.stash.setdefault(MEASURED, [])
+    return lines.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(MEASURED, []):
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.line(line)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -51,15 +52,17 @@ class Terminal:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "MAILROOM_"))
         }
-        paths = f"{self._programs()}:{os.environ['PATH']}"
+        paths = f"{self.programs()}:{os.environ['PATH']}"
         return {**inherited, "PATH": paths, "PYTHONPATH": str(self.root), "COLUMNS": "200", **self.environment}
 
-    def _programs(self) -> Path:
+    def programs(self) -> Path:
         folder = self.root.parent / f"{self.root.name}-programs"
         program = folder / "uv"
         if not program.exists():
             folder.mkdir()
-            program.write_text(f'#!/bin/sh\nshift\nexec "{Path(sys.executable).parent}/$@"\n')
+            here, uv = Path(sys.executable).parent, shutil.which("uv")
+            run = f'run) shift; [ "$1" != --locked ] || shift; exec "{here}/$@" ;;'
+            program.write_text(f'#!/bin/sh\ncase "$1" in\n{run}\n*) exec "{uv}" "$@" ;;\nesac\n')
             program.chmod(0o755)
         return folder
 

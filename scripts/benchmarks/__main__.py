@@ -27,16 +27,18 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     # Help must not wait for Prefect.
+    from scripts.benchmarks.compose import measure_compose  # noqa: PLC0415
     from scripts.benchmarks.documents import draw_scans  # noqa: PLC0415
     from scripts.benchmarks.gitops import measure_gitops  # noqa: PLC0415
     from scripts.benchmarks.kills import measure_kills  # noqa: PLC0415
     from scripts.benchmarks.memory import measure_memory  # noqa: PLC0415
     from scripts.benchmarks.ocr import measure_ocr  # noqa: PLC0415
     from scripts.benchmarks.profile import measure_profile  # noqa: PLC0415
-    from scripts.benchmarks.small import measure_small  # noqa: PLC0415
+    from scripts.benchmarks.small import FEW, MANY, measure_small  # noqa: PLC0415
 
     if options.benchmark == "small":
-        return measure_small(options.rounds)
+        on_compose = options.stack == "compose"
+        return measure_compose(options.documents, FEW, MANY) if on_compose else measure_small(options.rounds)
     if options.benchmark == "gitops":
         return measure_gitops(options.rounds)
     if options.benchmark == "kills":
@@ -61,6 +63,15 @@ def _parse_arguments() -> argparse.Namespace:
         "--truth", type=Path, help="page images with their text beside them (default: MAILROOM_CORPUS/truth)"
     )
     small = commands.add_parser("small", help="1,000 and 10,000 born-digital pages; about 30 minutes")
+    small.add_argument(
+        "--stack", choices=("embedded", "compose"), default="embedded", help="compose: the one that is up on this host"
+    )
+    small.add_argument(
+        "--documents",
+        type=Path,
+        default=Path("/srv/mailroom/documents"),
+        help="with --stack compose: the folder of this host that runs see as /documents",
+    )
     memory = commands.add_parser("memory", help="growth over 10,000 documents, peaks of long ones; about 15 minutes")
     profile = commands.add_parser("profile", help="where the core-seconds of a run go; about 3 minutes")
     gitops = commands.add_parser("gitops", help="10, 100 and 500 workflows, beside prefect deploy; about 20 minutes")

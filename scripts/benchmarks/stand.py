@@ -101,7 +101,7 @@ class Stand:
                 deployment.id, parameters=flow_parameters, job_variables=variables
             )
             flow_core_seconds, ended = self._await(client, run.id, lambda: watch(place / "ledger.db"))
-            slices, recorded = (0, 0) if dry_run else _settle(client, run.id)
+            slices, recorded = (0, 0) if dry_run else settle(client, run.id)
         ledger = Ledger.open(ledger_url)
         try:
             report = read_report(ledger, str(run.id))
@@ -131,7 +131,7 @@ class Stand:
                     used[process.pid] = max(used.get(process.pid, 0.0), own_core_seconds(process.pid))
             watch()
             if not ended and time.monotonic() - asked > POLL_SECONDS:
-                ended, asked = _read_end(client, run_id), time.monotonic()
+                ended, asked = read_end(client, run_id), time.monotonic()
             time.sleep(SAMPLE_SECONDS)
         return sum(used.values()), ended
 
@@ -152,7 +152,7 @@ def open_stand() -> Iterator[Stand]:
             stop_embedded(settings)
 
 
-def _read_end(client: SyncPrefectClient, run_id: UUID) -> float:
+def read_end(client: SyncPrefectClient, run_id: UUID) -> float:
     """Seconds since 1970; 0 while it runs. TransientError where it did not complete."""
     state = client.read_flow_run(run_id).state
     if state is None or not state.is_final():
@@ -169,7 +169,7 @@ def _read_slices(client: SyncPrefectClient, run_id: UUID) -> int:
     return int(told[0].partition("slices=")[2]) if told else -1
 
 
-def _settle(client: SyncPrefectClient, run_id: UUID) -> tuple[int, int]:
+def settle(client: SyncPrefectClient, run_id: UUID) -> tuple[int, int]:
     """Slices that the run has worked, and how many of them the server knows as completed."""
     deadline = time.monotonic() + SETTLE_SECONDS
     slices = recorded = -1

@@ -135,6 +135,19 @@ def generate(
         raise typer.Exit(1)
 
 
+@app.command()
+def pin(
+    images: Annotated[list[str] | None, typer.Argument(help="As named there, without digest; default: all.")] = None,
+    mirror: Annotated[str | None, typer.Option(help="A registry that stands in for Docker Hub.")] = None,
+    root: RootOption = ROOT,
+) -> None:
+    """Write beside every base image the digest that its registry has. Exit codes: 0 all, 1 some are not known."""
+    from scripts.delivery.pins import pin as pin_images
+
+    if pin_images(root, images or [], mirror, console.print):
+        raise typer.Exit(1)
+
+
 @app.command("raise-apt-date")
 def raise_apt_date(root: RootOption = ROOT) -> None:
     """Open or renew the pull request that raises APT_DATE to today: images then have what Debian has mended since."""
