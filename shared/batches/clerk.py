@@ -230,7 +230,8 @@ def _may_heal(error: Exception) -> bool:
 
 
 def _crashed(crash: ChildCrashed) -> Refusal:
-    return Refusal(Reason.CRASHED, f"the work on it died {CRASHES} times: {crash}")
+    reason = Reason.OUT_OF_MEMORY if crash.was_starved else Reason.CRASHED
+    return Refusal(reason, f"the work on it died {CRASHES} times: {crash}")
 
 
 def _judge(receipt: Receipt, judgement: Judgement) -> Receipt:

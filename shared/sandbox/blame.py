@@ -57,7 +57,9 @@ def name_death(ending: Ending, order: Order) -> Refusal | Failure:
     if spent is not None:
         return spent
     detail = f"was ended by {killer.name}" if killer else f"left with code {ending.exit_code} and no answer"
-    raise ChildCrashed(f"its child {detail}", ending.core_seconds, killer)
+    if ending.was_starved:
+        detail += ", when the container or the host had no memory left"
+    raise ChildCrashed(f"its child {detail}", ending.core_seconds, killer, was_starved=ending.was_starved)
 
 
 def find_spent_room(order: Order) -> Refusal | Failure | None:

@@ -55,7 +55,7 @@ class ForkServer:
             reap_strays(self._children)
             for child in self._children.values():
                 if child.verdict is None and child.next_look <= time.monotonic():
-                    child.sharers = 1 + sum(each.processes for each in self._children.values())
+                    child.sharers = 1 + sum(each.forks for each in self._children.values())
                     child.look()
         self._close()
 

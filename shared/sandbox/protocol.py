@@ -120,6 +120,8 @@ class Ending:
     verdict: Refusal | Failure | None = None
     lacked_memory: bool = False
     """A library has said that memory was refused: whatever the child answers, something may be missing."""
+    was_starved: bool = False
+    """It was killed when the kernel killed somebody of this control group for want of memory."""
     noise: str = ""
     """The tail of what it printed, for the operator's log, where it left by no regular way."""
 
@@ -154,10 +156,13 @@ def parse_event(line: bytes) -> Event:
 class ChildCrashed(TransientError):  # noqa: N818 - what happened, not a kind of error
     """A child died by a signal that none of us sent, or left without an answer."""
 
-    def __init__(self, detail: str, core_seconds: float = 0.0, signal: int | None = None) -> None:
+    def __init__(
+        self, detail: str, core_seconds: float = 0.0, signal: int | None = None, *, was_starved: bool = False
+    ) -> None:
         super().__init__(detail)
         self.core_seconds = core_seconds
         self.signal = signal
+        self.was_starved = was_starved
 
 
 class SandboxLost(TransientError):  # noqa: N818

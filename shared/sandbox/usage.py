@@ -8,6 +8,8 @@ from pathlib import Path
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 KIBIBYTE = 1024
+STACK = 28 - 3
+"""Field `startstack`: the same after a fork, another one after an exec."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Usage:
     """Sum of RSS: counts shared pages once for each process, so it is never below PSS."""
     waits_for_disk: bool
     """A process is in uninterruptible sleep."""
+    forks: int
+    """Processes that share the pages of whoever asks: forked of it, and not become another program since."""
 
 
 def read_usage(roots: Iterable[int]) -> Usage:
@@ -28,11 +32,13 @@ def read_usage(roots: Iterable[int]) -> Usage:
     # Parents stand before their children, so that nobody's CPU is read twice while a parent collects it.
     pids = tuple(find_family(roots))
     stats = [fields for pid in pids if (fields := _read_stat(pid))]
+    own_stack = _read_stat(os.getpid())[STACK]
     return Usage(
         pids,
         sum(sum(map(int, fields[11:15])) for fields in stats) / TICKS_PER_SECOND,
         sum(int(fields[21]) for fields in stats) * PAGE_BYTES,
         any(fields[0] == "D" for fields in stats),
+        sum(fields[STACK] == own_stack for fields in stats),
     )
 
 

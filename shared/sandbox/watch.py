@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from shared.sandbox.limits import Spent, find_excess
+from shared.sandbox.oom import count_oom_kills
 from shared.sandbox.protocol import Ending, Failure, Order, Refusal
 from shared.sandbox.usage import read_pss, read_usage
 
@@ -43,8 +44,8 @@ class Watched:
     orphans: set[int] = field(default_factory=set)
     """Programs of its group whose own parent has ended: the server's children now."""
     verdict: Refusal | Failure | None = None
-    processes: int = 1
-    """Of its family, at the last look."""
+    forks: int = 1
+    """Of its family, those that share the pages of the warm server, at the last look."""
     sharers: int = 2
     """Processes that share the pages of the warm server, itself among them. Set it before each look."""
     _looked: float = field(default_factory=time.monotonic)
@@ -58,6 +59,7 @@ class Watched:
     _highest_resident_bytes: int = 0
     _noise: bytes = b""
     _lacked_memory: bool = False
+    _oom_kills: int = field(default_factory=count_oom_kills)
 
     @property
     def next_look(self) -> float:
@@ -70,7 +72,7 @@ class Watched:
         now = time.monotonic()
         self._excuse_stop(now)
         usage = read_usage((self.pid, *self.orphans))
-        self.processes = len(usage.pids)
+        self.forks = usage.forks
         core_seconds = usage.core_seconds + self._reaped_core_seconds
         if core_seconds >= self._core_seconds + IDLE_CORE_SECONDS:
             self._active = now
@@ -81,7 +83,7 @@ class Watched:
             pss_bytes = read_pss(usage.pids)
             self._peak_bytes = max(self._peak_bytes, pss_bytes)
             # Its part of what it only shares is no growth: PSS splits that among all who do.
-            self._growth_bytes = pss_bytes - self.baseline_bytes * self.processes // self.sharers
+            self._growth_bytes = pss_bytes - self.baseline_bytes * self.forks // self.sharers
         self._read_pages()
         self.verdict = find_excess(self._spent(now, waits_for_disk=usage.waits_for_disk), self.order.budget)
         if self.verdict is not None:
@@ -126,6 +128,7 @@ class Watched:
             peak_bytes=self._peak_bytes,
             verdict=self.verdict,
             lacked_memory=self._lacked_memory,
+            was_starved=exit_code == -signal.SIGKILL and count_oom_kills() > self._oom_kills,
             noise=self._noise.decode(errors="replace") if exit_code else "",
         )
 

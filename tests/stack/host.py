@@ -47,11 +47,12 @@ class Host(Terminal):
             "MAILROOM_PORT": str(port),
             "MAILROOM_LEDGER_PORT": str(ledger),
             "PREFECT_HOME": str(folder / "home"),
+            **{f"GIT_{who}_{what}": "t@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
         host.documents.mkdir()
         shutil.chown(host.documents, OWNER, OWNER)
         host.fill_in("staging")
-        host.commit("Fill in the environment")
+        host.run("git commit -a -m Staging")
         return host
 
     @property

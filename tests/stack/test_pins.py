@@ -16,7 +16,7 @@ REDIS = "redis:8-trixie"
 def test_a_base_image_is_pinned(registry: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """By the digest of its very tag; again changes nothing, and the Dockerfile still builds."""
     person = Terminal(copy_repository(tmp_path_factory.mktemp("pins") / "mailroom"))
-    told = person.run(f"scripts/pin --mirror {registry} {BASE} {REDIS}")
+    told = person.run("scripts/pin --mirror HOST IMAGE", HOST=registry, IMAGE=f"{BASE} {REDIS}")
     digest = re.search(rf"^{BASE}  (sha256:[0-9a-f]{{64}})$", told, re.MULTILINE)
     assert digest
     assert f"ARG PYTHON_IMAGE={BASE}@{digest[1]}\n" in (person.root / "Dockerfile").read_text()

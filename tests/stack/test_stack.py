@@ -109,7 +109,9 @@ def test_the_first_deploy_is_by_digest(host: Host) -> None:
     """The secret is asked for, set from its file, and never shown; the deployment names the image by its digest."""
     assert "gitops secret set ledger-url" in host.run("uv run gitops plan --env staging")
     host.run("uv run gitops secret set ledger-url --env staging < .state/secrets/ledger_url")
-    host.run("uv run gitops apply --env staging --images images.json")
+    told = host.run("uv run delivery deploy --env staging --images images.json")
+    assert "smoke run of ocr-intake/ocr-intake: Completed" in told
+    assert "not built" not in host.run("uv run gitops images --env staging --changed")
     ((image, digest),) = json.loads((host.root / "images.json").read_text()).items()
     with host.server() as server:
         row = server.get("/deployments/name/ocr-intake/ocr-intake")
@@ -127,7 +129,9 @@ def test_scans_are_read_in_a_locked_container(host: Host, scans: list[Path]) -> 
     assert host.await_state(run)["type"] == "COMPLETED"
     report = host.report(run)
     assert report["inputs"] == count(report) == 12
-    assert "12 inputs: " in host.run("uv run batch report BATCH", BATCH=run[:8])
+    told = host.run("uv run batch run ocr-intake --source /documents/inbox --destination /documents/archive")
+    assert "12 inputs: " in told
+    assert "12 reused" in told
     assert len(list((host.documents / "archive").glob("*.json"))) == report["inputs"] - report["duplicate"]
     (seen,) = json.loads(docker("inspect", container))
     assert seen["Config"]["User"] == f"{OWNER}:{OWNER}"
@@ -184,11 +188,13 @@ def test_a_missing_image_is_told(host: Host) -> None:
 @pytest.mark.parametrize("service", ["redis", "postgres", "api", "services", "worker"])
 def test_a_restart_during_a_batch_loses_nothing(host: Host, service: str, measure: Callable[[str], None]) -> None:
     """Of any one of them: every input has its outcome, if need be in the next run."""
-    source = host.draw(f"restart-{service}", 80)
+    source = host.draw(f"restart-{service}", 200)
     destination = f"/documents/restart-{service}-out"
     run = host.start(source, destination)
     place = host.documents / f"restart-{service}-out"
     await_value(lambda: " ".join(map(str, place.glob("*.json"))), 120)
+    container = host.container_of(run)
+    assert docker("inspect", "--format", "{{.State.Running}}", container) == "true"
     docker("restart", "--time", "5", f"mailroom-test-{service}-1")
     state = host.await_state(run)
     if state["type"] != "COMPLETED":
@@ -196,19 +202,19 @@ def test_a_restart_during_a_batch_loses_nothing(host: Host, service: str, measur
         state = host.await_state(run)
     assert state["type"] == "COMPLETED", state
     report = host.report(run)
-    assert report["inputs"] == count(report) == 80
+    assert report["inputs"] == count(report) == 200
     assert report["quarantined"] == 0
     measure(f"{service}: {report['reused']} reused")
 
 
 def test_a_backup_brings_back_what_was(host: Host, measure: Callable[[str], None]) -> None:
     """What was declared and done by then is there again, and what was changed since is not; the databases are there."""
-    host.run("scripts/backup .state/backup")
+    host.run("scripts/backup FOLDER", FOLDER=".state/backup")
     with host.server() as server:
         runs = len(server.list("/flow_runs/filter"))
         row = server.get("/deployments/name/ocr-intake/ocr-intake")
         server.delete(f"/deployments/{row['id']}")
-    assert "not healthy" not in host.run("scripts/restore .state/backup --yes")
+    assert "not healthy" not in host.run("scripts/restore FOLDER --yes", FOLDER=".state/backup")
     with host.server() as server:
         assert server.get("/deployments/name/ocr-intake/ocr-intake")["id"] == row["id"]
         assert len(server.list("/flow_runs/filter")) == runs
@@ -221,7 +227,7 @@ def test_a_backup_brings_back_what_was(host: Host, measure: Callable[[str], None
 
 def test_it_goes_down_once_its_runs_have_ended(host: Host, measure: Callable[[str], None]) -> None:
     """No run is left that says it is alive; and it comes up again."""
-    source = host.draw("down", 80)
+    source = host.draw("down", 300)
     run = host.start(source, "/documents/down-out")
     host.await_state(run, "RUNNING")
     assert "waiting for 1 runs" in host.run("scripts/down")
@@ -229,4 +235,4 @@ def test_it_goes_down_once_its_runs_have_ended(host: Host, measure: Callable[[st
     host.run("scripts/up")
     measure(f"up, on existing databases: {time.monotonic() - begun:.0f} s")
     assert host.await_state(run, seconds=5)["type"] == "COMPLETED"
-    assert host.report(run)["inputs"] == 80
+    assert host.report(run)["inputs"] == 300
