@@ -32,7 +32,7 @@ def declare(
     """Of a repository without problems. `image_versions` are by folder, `inspections` by entrypoint."""
     platform = repository.platform
     assert platform is not None, "check comes first"
-    resources = [*_declare_platform(platform)]
+    resources = [*declare_platform(platform)]
     trigger_names: dict[str, str] = {}
     for declaration, item in deployments_of(repository):
         inspection = inspections[item.entrypoint]
@@ -53,7 +53,7 @@ def declare(
     return Declared(platform.name, tuple(resources), trigger_names)
 
 
-def _declare_platform(platform: Platform) -> Iterator[Resource]:
+def declare_platform(platform: Platform) -> Iterator[Resource]:
     for pool in platform.work_pools:
         yield Resource(Kind.WORK_POOL, pool.name, _pool_fields(pool))
         for lane in pool.lanes:

@@ -60,8 +60,12 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
         "HOME": str(folder),
         "MAILROOM_LEDGER_URL": settings.ledger,
     }
-    staging = f"PREFECT_API_URL={embedded.api_url}\nMAILROOM_PREVIEWS={person.previews}\n"
+    staging = f"PREFECT_API_URL={embedded.api_url}\nWORK_POOL=local\nMAILROOM_PREVIEWS={person.previews}\n"
     (person.root / "environments/staging.env").write_text(staging)
+    # A staging without containers: the pages on Docker have a test of their own.
+    person.edit("prefect.yaml", "environments: [local]", "environments: [local, staging]")
+    for _ in range(2):
+        person.edit("prefect.yaml", "environments: [staging, production, preview]", "environments: [production]")
     (person.root / ".gitignore").write_text(".state/\n__pycache__/\ninbox\nsamples\narchive\nlook\n*.json*\n")
     person.commit("Fill in the environment")
     person.start_worker = lambda: start_worker(settings, embedded, "local")
@@ -151,8 +155,7 @@ def test_a_preview(person: Person) -> None:
 
 def test_a_secret(person: Person) -> None:
     """Declared by name, set from a file: its value is on the server and nowhere else."""
-    with (person.root / "prefect.yaml").open("a") as file:
-        file.write("\nsecrets:\n  - name: smtp-password\n")
+    person.edit("prefect.yaml", "\nsecrets:\n", "\nsecrets:\n  - name: smtp-password\n")
     (person.root / "value").write_text("hunter2\n")
     told = person.run("uv run gitops secret set NAME < FILE", NAME="smtp-password", FILE="value")
     assert "hunter2" not in told
