@@ -35,8 +35,9 @@ def ocr_intake(
     request = Request(
         workflow="ocr-intake",
         batch_id=str(runtime.flow_run.id),
-        source=Path(source),
-        destination=Path(destination),
+        # A child works in a folder of its own.
+        source=Path(source).absolute(),
+        destination=Path(destination).absolute(),
         parameters=settings,
         budget=budget,
         max_failed_share=max_failed_share,

@@ -66,7 +66,7 @@ def read_tags(archive: Path) -> dict[str, re.Match[str]]:
         tags = [tag for row in rows for tag in row["RepoTags"]]
     except (tarfile.TarError, KeyError, ValueError, TypeError) as error:
         raise ConfigError(f"{archive.name} is no archive of images: {error}") from error
-    if names.count("manifest.json") != 1 or "repositories" in names:
+    if names.count("manifest.json") != 1:
         raise ConfigError(f"{archive.name} names its images twice")
     found = {tag: TAG.fullmatch(tag) for tag in tags}
     if strange := [tag for tag, match in found.items() if match is None]:

@@ -34,7 +34,7 @@ def _start(server: Server, name: str, smoke: Smoke, folder: str) -> str:
     body: dict[str, Any] = {
         "name": "smoke",
         "tags": ["smoke"],
-        "parameters": {**deployment["parameters"], **smoke.parameters, DESTINATION: folder},
+        "parameters": {**deployment["parameters"], **smoke.parameters, DESTINATION: f"{folder}/out"},
         "job_variables": {"env": env},
         "state": {"type": "SCHEDULED"},
     }

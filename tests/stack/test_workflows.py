@@ -86,8 +86,8 @@ class Team:
 @pytest.fixture(scope="module")
 def team(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
+    host.run("scripts/up")
     if not host.api_auth:
-        host.run("scripts/up")
         host.log_in()
         host.run("uv run gitops secret set ledger-url --env staging < .state/secrets/ledger_url")
     states = {name: Settings(state=folder / name) for name in ("production", "preview")}
