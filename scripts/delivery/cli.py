@@ -82,7 +82,11 @@ def preview_push(
 
 @preview.command("up")
 def preview_up(
-    number: NumberArgument, head: HeadOption, images: Path, env: str = "preview", root: RootOption = ROOT
+    number: NumberArgument,
+    head: HeadOption,
+    images: Annotated[Path, typer.Option(help="What `preview push` wrote.")],
+    env: str = "preview",
+    root: RootOption = ROOT,
 ) -> None:
     """Deploy what the pull request declares on the preview server, as data."""
     from scripts.delivery.github import GitHub

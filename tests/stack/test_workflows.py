@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from scripts.embedded import start_server, stop_embedded
 from scripts.gitops.server import Server, open_server
 from shared.settings import Settings
+from tests.documented import Terminal
 from tests.stack.actions import Run, Runner
 from tests.stack.github import REPOSITORY, FakeGitHub, serve
 from tests.stack.host import Host
@@ -119,14 +120,9 @@ def team(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]
         leaks.mkdir()
         runner = Runner(bare, folder / "jobs", environment, {"RUNNER": "ours"}, secrets)
         made = Team(host, github, runner, work, leaks, urls)
-        for name in urls:
-            with made.server(name) as server:
-                kind = server.get("/block_types/slug/secret")["id"]
-                schema = server.list("/block_schemas/filter", block_schemas={"block_type_id": {"any_": [kind]}})[0][
-                    "id"
-                ]
-                row = {"name": "ledger-url", "block_type_id": kind, "block_schema_id": schema}
-                server.post("/block_documents/", {**row, "data": {"value": "sqlite:////scratch/ledger.db"}})
+        for name, url in urls.items():
+            person = Terminal(host.root, {**host.environment, "PREFECT_API_URL": url, "PREFECT_API_AUTH_STRING": ""})
+            person.run(f"echo sqlite:////scratch/ledger.db | uv run gitops secret set ledger-url --env {name}")
         yield made
     for settings in states.values():
         stop_embedded(settings)
