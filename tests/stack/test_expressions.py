@@ -1,0 +1,42 @@
+"""The runner's own reading of expressions, beside what GitHub's documentation says of them."""
+
+from typing import Any
+
+import pytest
+
+from tests.stack.expressions import Refused, evaluate, fill
+
+CONTEXT = {
+    "github": {"event": {"action": "labeled", "labels": [{"name": "plan"}]}, "sha": "abc"},
+    "vars": {"RUNNER": ""},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("github.event.action == 'labeled'", True),
+        ("${{ github.event.action != 'labeled' }}", False),
+        ("vars.RUNNER != '' && github.sha == 'abc'", False),
+        ("(vars.RUNNER || github.sha) == 'abc'", True),
+        ("!contains(github.event.labels.*.name, 'plan')", False),
+        ("contains(github.event.labels.*.name, 'preview')", False),
+        ("github.event.pull_request.head.sha", None),
+        ("always()", True),
+    ],
+)
+def test_an_expression(text: str, value: Any) -> None:
+    """Has the value that GitHub gives it."""
+    assert evaluate(text, CONTEXT) == value
+
+
+def test_what_is_missing_is_no_text() -> None:
+    """As in `env:`, where GitHub writes nothing for it."""
+    assert fill("<${{ github.event.nothing }}${{ github.sha }}>", CONTEXT) == "<abc>"
+
+
+@pytest.mark.parametrize("text", ["secrets.TOKEN", "hashFiles('x')", "github.sha + 'x'", "github.sha[0]"])
+def test_others_are_refused(text: str) -> None:
+    """Rather than guessed at."""
+    with pytest.raises(Refused):
+        evaluate(text, CONTEXT)
