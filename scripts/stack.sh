@@ -25,6 +25,8 @@ make_secrets() {
   (umask 022 && sed "s/@postgres:5432/@127.0.0.1:${MAILROOM_LEDGER_PORT:-5433}/" "$MAILROOM_SECRETS/ledger_url" >"$MAILROOM_SECRETS/ledger_url_here")
   mkdir -p "$MAILROOM_SECRETS/registry"
   keep registry/config.json '{}'
+  # `docker login` writes it for its owner alone, and the worker is another.
+  chmod a+r "$MAILROOM_SECRETS/registry/config.json"
 }
 
 random() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
