@@ -17,7 +17,7 @@ def find_run(github: GitHub, head: str) -> Mapping[str, Any]:
     runs = [
         run
         for run in github.pages("/actions/runs", "workflow_runs", head_sha=head, event="pull_request")
-        if run["path"] == WORKFLOW and run["head_sha"] == head
+        if run["path"].partition("@")[0] == WORKFLOW and run["head_sha"] == head
     ]
     if not runs:
         raise ConfigError(f"ci has not run for {head[:12]}; wait for it, and set the label again")
