@@ -5,6 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from scripts.gitops.environment import LOCAL
+from scripts.gitops.scoping import KEY, SCOPED
 from shared.settings import ROOT
 
 FLOW = '''"""One of many."""
@@ -32,13 +34,17 @@ def count(pages: int) -> int:
 
 def write_repository(root: Path, workflows: int) -> Path:
     """Laid out as this one, with its own shared/ and lock."""
-    for name in ("shared", "uv.lock", "pyproject.toml", "prefect.yaml"):
+    for name in ("shared", "uv.lock", "pyproject.toml"):
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             root.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / name)
+    platform = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    for section in SCOPED:
+        platform[section] = [item for item in platform.get(section, []) if LOCAL in item.get(KEY, [LOCAL])]
+    (root / "prefect.yaml").write_text(yaml.safe_dump(platform, sort_keys=False), encoding="utf-8")
     (root / "flows").mkdir()
     (root / "flows" / "__init__.py").touch()
     for number in range(workflows):

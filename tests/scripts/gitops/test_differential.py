@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from scripts.gitops.deploying import PRELOAD
+from scripts.gitops.environment import read_environment
 from scripts.gitops.server import Server
 from scripts.gitops.warm import Task, run_tasks
 from shared.settings import ROOT
@@ -124,6 +125,7 @@ def test_this_repository(checkout: Callable[..., Checkout], server: Server, tmp_
     """All that this repository itself declares."""
     made = checkout()
     made.root = ROOT
+    made.environment |= read_environment(ROOT, "local").values  # Plain Prefect fills placeholders from the shell.
     compare(made, server)
 
 
