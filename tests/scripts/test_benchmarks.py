@@ -20,7 +20,7 @@ from shared.settings import ROOT
 from shared.verification import check_pdf
 from tests.flows.ocr_intake import handwritten as hand
 
-BURN = "import time; end = time.process_time() + 0.5\nwhile time.process_time() < end: pass"
+BURN = "import time; end = time.process_time() + 1.0\nwhile time.process_time() < end: pass"
 BURN_IN_A_CHILD = f"""
 import subprocess, sys, time
 subprocess.run([sys.executable, "-c", {BURN!r}], check=True)

@@ -49,6 +49,7 @@ class Host(Terminal):
             "PREFECT_HOME": str(folder / "home"),
             **{f"GIT_{who}_{what}": "t@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         }
+        host.down()  # What an earlier run could not clear away: its databases have other passwords.
         host.documents.mkdir()
         shutil.chown(host.documents, OWNER, OWNER)
         host.fill_in("staging")
