@@ -237,3 +237,16 @@ def test_it_goes_down_once_its_runs_have_ended(host: Host, measure: Callable[[st
     measure(f"up, on existing databases: {time.monotonic() - begun:.0f} s")
     assert host.await_state(run, seconds=5)["type"] == "COMPLETED"
     assert host.report(run)["inputs"] == 300
+
+
+def test_secrets_of_another_stack_are_told(host: Host) -> None:
+    """The databases keep the passwords that they were made with: `up` ends, and names who was refused."""
+    secret = host.root / ".state/secrets/postgres_password"
+    kept = secret.read_text()
+    secret.write_text("another")
+    try:
+        assert "not healthy: databases;" in host.run("scripts/up", code=1)
+        file = "infrastructure/compose.yaml"
+        assert "password authentication failed" in host.run(f"docker compose --file {file} logs databases")
+    finally:
+        secret.write_text(kept)
