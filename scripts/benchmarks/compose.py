@@ -22,7 +22,6 @@ from shared.ledger import Ledger
 
 SERVERS = ("api", "services", "postgres", "redis")
 OWNER = 10001
-IDLE_SECONDS = 30.0
 POLL_SECONDS = 2.0
 
 
@@ -33,7 +32,7 @@ class Batch:
     documents: int
     wall_seconds: float
     seconds: Mapping[str, float]
-    """Service -> core-seconds, until the last task run was written down, less what it uses when idle."""
+    """Service -> core-seconds until the last task run was written down; what it would have used idling is in it."""
     task_runs: int
     task_runs_lost: int
     report: BatchReport
@@ -41,14 +40,13 @@ class Batch:
 
 def measure_compose(documents: Path, few: int, many: int) -> dict[str, Any]:
     """`documents` is the folder of this host that runs see as /documents. Raises ConfigError where no stack is up."""
-    idle = _measure_idle()
-    batches = [_measure(documents, count, idle) for count in (few, many)]
+    batches = [_measure(documents, count) for count in (few, many)]
     server = {str(each.documents): _per_document(each, ("api", "services")) for each in batches}
     return {
         "benchmark": "small on compose",
         "machine": describe_machine(),
         "compared": f"{few} and {many} documents of one page, once each, through the containers of this host; core-ms"
-        " of each service per document, until all task runs were recorded, less its idling",
+        " of each service per document, until all task runs were recorded, its idling included",
         "server_ms_per_document": server,
         "cost_growth": server[str(many)] / server[str(few)],
         "wall_growth": batches[1].wall_seconds / batches[0].wall_seconds / (many / few),
@@ -66,7 +64,7 @@ def _per_document(batch: Batch, services: tuple[str, ...]) -> float:
     return 1000 * sum(batch.seconds[name] for name in services) / batch.documents
 
 
-def _measure(documents: Path, count: int, idle: Mapping[str, float]) -> Batch:
+def _measure(documents: Path, count: int) -> Batch:
     name = f"bench-{uuid4().hex[:8]}"
     source = write_letters(documents / name, count)
     shutil.chown(source, OWNER, OWNER)
@@ -76,8 +74,7 @@ def _measure(documents: Path, count: int, idle: Mapping[str, float]) -> Batch:
         while not (ended := read_end(client, run)):
             time.sleep(POLL_SECONDS)
         slices, recorded = settle(client, run)
-    taken = time.time() - begun
-    spent = {name: after - before[name] - idle[name] * taken for name, after in _read_core_seconds().items()}
+    spent = {name: after - before[name] for name, after in _read_core_seconds().items()}
     ledger = Ledger.open(os.environ["MAILROOM_LEDGER_URL"])
     try:
         report = read_report(ledger, str(run))
@@ -93,13 +90,6 @@ def _start(client: SyncPrefectClient, name: str) -> UUID:
     deployment = client.read_deployment_by_name("ocr-intake/ocr-intake")
     parameters = {"source": f"/documents/{name}", "destination": f"/documents/{name}-out"}
     return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
-
-
-def _measure_idle() -> dict[str, float]:
-    """Cores that each service keeps busy when nothing is asked of it."""
-    before = _read_core_seconds()
-    time.sleep(IDLE_SECONDS)
-    return {name: (after - before[name]) / IDLE_SECONDS for name, after in _read_core_seconds().items()}
 
 
 def _read_core_seconds() -> dict[str, float]:
