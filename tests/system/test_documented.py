@@ -65,7 +65,9 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     # A staging without containers: the pages on Docker have a test of their own.
     person.edit("prefect.yaml", "environments: [local]", "environments: [local, staging]")
     for _ in range(2):
-        person.edit("prefect.yaml", "environments: [staging, production, preview]", "environments: [production, preview]")
+        person.edit(
+            "prefect.yaml", "environments: [staging, production, preview]", "environments: [production, preview]"
+        )
     (person.root / ".gitignore").write_text(".state/\n__pycache__/\ninbox\nsamples\narchive\nlook\n*.json*\n")
     person.commit("Fill in the environment")
     person.start_worker = lambda: start_worker(settings, embedded, "local")

@@ -196,7 +196,7 @@ declarations = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(first=declarations, second=declarations)
 def test_generated_declarations(
