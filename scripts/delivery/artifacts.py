@@ -1,23 +1,28 @@
 """Artifacts of a ci run. A pull request's code made them: data, of a known name and a bounded size."""
 
-import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from scripts.delivery.github import GitHub
 from shared.errors import ConfigError
 
 WORKFLOW = ".github/workflows/ci.yml"
+BLOCK = 1 << 20
+OVERHEAD = 1 << 20
+"""What a zip file may be larger than its contents."""
 
 
-def find_run(github: GitHub, head: str) -> Mapping[str, Any]:
-    """The newest run of ci for that very commit, which has succeeded. Raises ConfigError."""
+def find_run(github: GitHub, head: str, source: str) -> Mapping[str, Any]:
+    """The newest run of ci for that very commit of the repository `source`, which has succeeded. Raises ConfigError."""
     runs = [
         run
         for run in github.pages("/actions/runs", "workflow_runs", head_sha=head, event="pull_request")
-        if run["path"].partition("@")[0] == WORKFLOW and run["head_sha"] == head
+        if run["path"].partition("@")[0] == WORKFLOW
+        and run["head_sha"] == head
+        and (run["head_repository"] or {}).get("full_name") == source
     ]
     if not runs:
         raise ConfigError(f"ci has not run for {head[:12]}; wait for it, and set the label again")
@@ -33,26 +38,35 @@ def fetch(github: GitHub, run: int, name: str, files: Mapping[str, int], folder:
     found = [each for each in github.pages(f"/actions/runs/{run}/artifacts", "artifacts") if each["name"] == name]
     if not found:
         raise ConfigError(f"the ci run {run} has no artifact {name}; run it again")
-    content = github.download(f"/actions/artifacts/{found[-1]['id']}/zip")
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return [_unpack(archive, entry, files, folder) for entry in archive.infolist()]
-    except zipfile.BadZipFile as error:
-        raise ConfigError(f"the artifact {name} of the ci run {run} is no zip file: {error}") from error
+    newest = max(found, key=lambda each: each["id"])
+    with TemporaryFile() as content:
+        github.download(f"/actions/artifacts/{newest['id']}/zip", content, sum(files.values()) + OVERHEAD)
+        try:
+            with zipfile.ZipFile(content) as archive:
+                _check_names(archive.namelist(), files)
+                return [_unpack(archive, entry, files[entry.filename], folder) for entry in archive.infolist()]
+        except zipfile.BadZipFile as error:
+            raise ConfigError(f"the artifact {name} of the ci run {run} is no zip file: {error}") from error
 
 
-def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, files: Mapping[str, int], folder: Path) -> Path:
-    if entry.filename not in files:
-        raise ConfigError(
-            f"the artifact holds {entry.filename!r}, which nobody asked for; asked for: {', '.join(files)}"
-        )
-    most = files[entry.filename]
-    with archive.open(entry) as packed:
-        # What the entry says of its own size is a stranger's word.
-        content = packed.read(most + 1)
-    if len(content) > most:
-        raise ConfigError(f"{entry.filename} in the artifact is larger than {most} bytes")
+def _check_names(names: Sequence[str], files: Mapping[str, int]) -> None:
+    asked = ", ".join(files)
+    if strange := [name for name in names if name not in files]:
+        raise ConfigError(f"the artifact holds {strange[0]!r}, which nobody asked for; asked for: {asked}")
+    if len(set(names)) != len(names):
+        raise ConfigError(f"the artifact holds a file twice; asked for: {asked}")
+    if not names:
+        raise ConfigError(f"the artifact is empty; asked for: {asked}")
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / entry.filename
-    path.write_bytes(content)
+    with archive.open(entry) as packed, path.open("wb") as file:
+        # What the entry says of its own size is a stranger's word.
+        while block := packed.read(BLOCK):
+            if file.tell() + len(block) > most:
+                path.unlink()
+                raise ConfigError(f"{entry.filename} in the artifact is larger than {most} bytes")
+            file.write(block)
     return path

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from shared.errors import MailroomError
 from shared.settings import ROOT
@@ -14,7 +15,7 @@ from shared.settings import ROOT
 app = typer.Typer(
     name="delivery", help="What CI/CD does beside gitops.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 RootOption = Annotated[Path, typer.Option("--root", help="The checkout.", hidden=True)]
@@ -23,13 +24,18 @@ EnvironmentsOption = Annotated[list[str], typer.Option("--env", "-e", help="Whic
 
 
 @app.command()
-def plan(head: HeadOption, env: EnvironmentsOption, folder: Path = Path(".state/declared")) -> None:
+def plan(
+    head: HeadOption,
+    env: EnvironmentsOption,
+    number: Annotated[int | None, typer.Option(help="Of the pull request, where it comes from a fork.")] = None,
+    folder: Path = Path(".state/declared"),
+) -> None:
     """Comment on the pull request what merging it would change on each server. Runs nothing of it."""
     from scripts.delivery.github import GitHub
     from scripts.delivery.planning import comment_plan
 
-    number = comment_plan(GitHub.from_environment(), head, env, folder)
-    console.print(f"the plan is on #{number}")
+    numbers = comment_plan(GitHub.from_environment(), head, env, folder, number)
+    console.print(f"the plan is on {', '.join(f'#{each}' for each in numbers)}")
 
 
 @app.command()
@@ -172,5 +178,5 @@ def main() -> None:
     try:
         app()
     except MailroomError as error:
-        errors.print(f"[bold red]delivery:[/] {error}", markup=True)
+        errors.print(f"[bold red]delivery:[/] {escape(str(error))}", markup=True)
         sys.exit(1)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -35,8 +35,18 @@ class GitHub:
     def get(self, path: str, **query: Any) -> Any:
         return self._send("GET", path, params=query).json()
 
-    def download(self, path: str) -> bytes:
-        return self._send("GET", path).content
+    def download(self, path: str, file: IO[bytes], most: int) -> None:
+        """Raises ConfigError where it is longer than `most` bytes."""
+        try:
+            with self.client.stream("GET", f"/repos/{self.repository}{path}") as answer:
+                if answer.is_error:
+                    raise ConfigError(f"GitHub: GET {path}: {answer.status_code}")
+                for block in answer.iter_bytes():
+                    file.write(block)
+                    if file.tell() > most:
+                        raise ConfigError(f"GitHub: GET {path}: more than {most} bytes came; that is no such artifact")
+        except httpx.TransportError as error:
+            raise TransientError(f"no answer from {self.client.base_url}: {error}") from error
 
     def post(self, path: str, body: Any) -> Any:
         return self._send("POST", path, json=body).json()

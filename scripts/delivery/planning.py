@@ -19,28 +19,52 @@ ARTIFACT = "declared"
 CREDENTIAL = "PREFECT_API_AUTH_STRING"
 
 
-def comment_plan(github: GitHub, head: str, environments: Sequence[str], folder: Path) -> int:
-    """Of the pull request whose newest commit is `head`. Its number. Raises ConfigError."""
-    pull = find_pull(github, head)
-    fetch_declared(github, head, environments, folder)
+def comment_plan(
+    github: GitHub, head: str, environments: Sequence[str], folder: Path, number: int | None = None
+) -> list[int]:
+    """Of the pull request of that number, or of those of our own branches, whose newest commit is `head`.
+
+    Their numbers. Raises ConfigError.
+    """
+    pulls = [read_pull(github, number, head)] if number else find_pulls(github, head)
+    fetch_declared(github, head, source_of(pulls[0]), environments, folder)
     plans = [make_plan(env, folder / f"{env}.json") for env in environments]
     text = "\n".join(plan for plan, _ in plans) + f"\nOf {head[:12]}, against what is live now. Merging applies it.\n"
-    upsert_comment(github, pull["number"], "plan", text)
+    numbers = [int(pull["number"]) for pull in pulls]
+    for each in numbers:
+        upsert_comment(github, each, "plan", text)
     if not all(made for _, made in plans):
-        raise ConfigError(f"not every plan could be made; the comment on #{pull['number']} says why")
-    return int(pull["number"])
+        raise ConfigError(f"not every plan could be made; the comment on #{numbers[0]} says why")
+    return numbers
 
 
-def find_pull(github: GitHub, head: str) -> Any:
-    """The open pull request. Raises ConfigError where it has gone on since."""
-    for pull in github.pages("/pulls", state="open"):
-        if pull["head"]["sha"] == head:
-            return pull
-    raise ConfigError(f"no open pull request is at {head[:12]}: it was pushed to, merged or closed since")
+def read_pull(github: GitHub, number: int, head: str) -> Any:
+    """A pull request as it was looked at. Raises ConfigError where it has gone on since."""
+    pull = github.get(f"/pulls/{number}")
+    if pull["state"] != "open" or pull["head"]["sha"] != head:
+        raise ConfigError(f"#{number} is no longer open at {head[:12]}: it was pushed to, merged or closed since")
+    return pull
 
 
-def fetch_declared(github: GitHub, head: str, environments: Sequence[str], folder: Path) -> None:
-    run = find_run(github, head)
+def find_pulls(github: GitHub, head: str) -> list[Any]:
+    """The open ones of our own branches: a fork may open one of somebody else's commit. Raises ConfigError."""
+    found = [
+        pull
+        for pull in github.pages("/pulls", state="open")
+        if pull["head"]["sha"] == head and source_of(pull) == github.repository
+    ]
+    if not found:
+        raise ConfigError(f"no open pull request is at {head[:12]}: it was pushed to, merged or closed since")
+    return found
+
+
+def source_of(pull: Any) -> str:
+    """The repository that it comes from; "" where that is gone."""
+    return str((pull["head"]["repo"] or {}).get("full_name", ""))
+
+
+def fetch_declared(github: GitHub, head: str, source: str, environments: Sequence[str], folder: Path) -> None:
+    run = find_run(github, head, source)
     fetch(github, run["id"], ARTIFACT, {f"{env}.json": MAX_BYTES for env in environments}, folder)
 
 

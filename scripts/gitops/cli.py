@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from shared.errors import MailroomError
 from shared.settings import ROOT
@@ -19,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False, soft_wrap=True)
+console = Console(highlight=False, soft_wrap=True, markup=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 CHANGES_CODE, ERROR_CODE = 2, 1
@@ -324,5 +325,5 @@ def main() -> None:
     try:
         app()
     except MailroomError as error:
-        errors.print(f"[bold red]gitops:[/] {error}", markup=True)
+        errors.print(f"[bold red]gitops:[/] {escape(str(error))}", markup=True)
         sys.exit(ERROR_CODE)

@@ -1,6 +1,7 @@
 """A plan for a terminal, for a pull request's comment, for a program."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ SIGNS = {
     Action.UNCHANGED: (" ", "dim"),
 }
 WIDTH = 60
+CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+BARS = re.compile(r"(\\*)\|")
 """Characters of a value that a person is shown."""
 
 
@@ -76,14 +79,17 @@ def render_markdown(plan: Plan, title: str) -> str:
 def _rows(plan: Plan) -> Iterator[str]:
     for change in plan.pending:
         what = f"{change.kind} `{cell(change.name)}`"
-        yield f"| {change.action} | {what} | | {cell(change.note)} |"
+        note = f"`{cell(change.note)}`" if change.note else ""
+        yield f"| {change.action} | {what} | | {note} |"
         if change.action is not Action.CREATE:
             yield from (f"| | | `{cell(each.path)}` | `{cell(describe(each))}` |" for each in change.fields)
 
 
 def cell(text: str) -> str:
     """Untrusted text in a Markdown table: it must neither end the cell nor become markup."""
-    return text.replace("|", "\\|").replace("`", "'").replace("\n", " ").replace("<", "&lt;").replace("@", "@\u200b")
+    plain = CONTROLS.sub(" ", text).replace("`", "'").replace("<", "&lt;").replace("@", "@\u200b")
+    # An odd number of backslashes before a bar: an even one would end the cell.
+    return BARS.sub(lambda found: "\\" * (2 * len(found[1]) + 1) + "|", plain)
 
 
 def render_json(plan: Plan) -> str:

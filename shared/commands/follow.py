@@ -15,6 +15,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from shared.batches.report import read_report
@@ -164,5 +165,5 @@ def _conclude(run: FlowRun, ledger_url: str, report: Path | None) -> int:
     if report:
         write_json(report, {**summary.as_json(), "state": state.name})
     if not state.is_completed():  # A report that does not add up, or a batch that never began, is told by the state.
-        console.print(f"[bold red]{state.name}[/]: {state.message}")
+        console.print(f"[bold red]{state.name}[/]: {escape(str(state.message))}")
     return 0 if state.is_completed() else 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 from rich.console import Console
+from rich.markup import escape
 
 from shared.batches.request import load_steps, steps_module
 from shared.budgets import Budget
@@ -36,7 +37,7 @@ def run_here(workflow: str, document: Path, destination: Path, settings: list[st
             shutil.copyfile(Path(scratch) / name, target)
             console.print(f"{role}: {target}")
     judgement = steps.judge(product.facts, chosen["settings"])
-    console.print(f"[bold]{judgement.outcome}[/] {judgement.reason or ''} {judgement.found}".strip())
+    console.print(f"[bold]{judgement.outcome}[/] {judgement.reason or ''} {escape(judgement.found)}".strip())
     console.print_json(data={**product.facts, "findings": [vars(finding) for finding in product.findings]})
 
 

@@ -24,12 +24,13 @@ class FakeGitHub:
     artifacts: dict[int, Json] = field(default_factory=dict)
     url: str = ""
 
-    def add_run(self, head: str, artifacts: dict[str, bytes], conclusion: str = "success") -> int:
+    def add_run(
+        self, head: str, artifacts: dict[str, bytes], conclusion: str = "success", source: str = REPOSITORY
+    ) -> int:
         number = 100 + len(self.runs)
         path = ".github/workflows/ci.yml"
-        self.runs.append(
-            {"id": number, "path": path, "head_sha": head, "conclusion": conclusion, "status": "completed"}
-        )
+        row = {"id": number, "path": path, "head_sha": head, "conclusion": conclusion, "status": "completed"}
+        self.runs.append({**row, "head_repository": {"full_name": source}})
         for name, content in artifacts.items():
             each = len(self.artifacts) + 1
             self.artifacts[each] = {"id": each, "name": name, "run": number, "content": content}
@@ -46,6 +47,7 @@ class FakeGitHub:
     def _routes(self) -> list[tuple[str, str, Any]]:
         return [
             ("GET", r"/pulls", lambda q, b: (200, self.pulls)),
+            ("GET", r"/pulls/(\d+)", lambda n, q, b: (200, next(each for each in self.pulls if each["number"] == n))),
             ("GET", r"/actions/runs", lambda q, b: (200, {"workflow_runs": self._runs(q)})),
             ("GET", r"/actions/runs/(\d+)/artifacts", lambda n, q, b: (200, {"artifacts": self._artifacts(n)})),
             ("GET", r"/actions/artifacts/(\d+)/zip", lambda n, q, b: (200, self.artifacts[n]["content"])),

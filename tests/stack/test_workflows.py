@@ -151,7 +151,8 @@ def test_a_pull_request_is_planned(team: Team) -> None:
     """In one comment, kept up to date; its code has run in ci alone, and has found no credential there."""
     team.append("flows/ocr_intake/flow.py", PLANTED.format(folder=str(team.leaks)))
     head = team.push("Plant something", "planted")
-    pull = {"number": 1, "head": {"sha": head, "ref": "planted"}, "base": {"sha": team.main()}, "labels": []}
+    source = {"sha": head, "ref": "planted", "repo": {"full_name": REPOSITORY}}
+    pull = {"number": 1, "state": "open", "head": source, "base": {"sha": team.main()}, "labels": []}
     team.github.pulls.append(pull)
     ci = team.runner.run("ci", team.event("pull_request", head, pull_request=pull), only=("images", "declare"))
     succeed(ci, "images", "declare")
@@ -198,11 +199,11 @@ def test_a_preview_beside_all_else(team: Team) -> None:
     succeed(run, "down")
     assert pull["labels"] == []
     assert team.image("preview", "ocr-intake--pr-1") is None
-    pull["head"] = {"sha": "f" * 40}
+    pull["head"] = {**pull["head"], "sha": "f" * 40}
     moved = {**labeled, "pull_request": {**pull, "head": {"sha": head}}}
     run = team.runner.run("preview", team.event("pull_request_target", team.main(), **moved))
     assert run.results == {"push": "failure", "up": "skipped", "down": "skipped"}
-    assert "no open pull request is at" in run.told["push"]
+    assert "#1 is no longer open at" in run.told["push"]
 
 
 def test_a_failing_smoke_run_goes_back(team: Team) -> None:

@@ -2,18 +2,22 @@
 
 import io
 import json
+import os
 import tarfile
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from scripts.delivery.artifacts import fetch, find_run
 from scripts.delivery.comments import LONGEST, upsert_comment
 from scripts.delivery.github import GitHub
-from scripts.delivery.planning import find_pull
-from scripts.delivery.previews import read_tags
+from scripts.delivery.planning import find_pulls, read_pull, source_of
+from scripts.delivery.previews import find_repository, read_tags
 from shared.errors import ConfigError
 from tests.stack.github import REPOSITORY, FakeGitHub, serve
 
@@ -42,16 +46,26 @@ def packed(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def twice(name: str) -> bytes:
+    """A zip with two files of one name."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(name, b"1")
+        archive.writestr(name, b"2")
+    return buffer.getvalue()
+
+
 def test_only_the_newest_green_run_of_that_commit_counts(fake: FakeGitHub, github: GitHub) -> None:
     """Not an older one, not another commit's."""
     with pytest.raises(ConfigError, match="ci has not run for aaaaaaaaaaaa"):
-        find_run(github, HEAD)
+        find_run(github, HEAD, REPOSITORY)
     fake.add_run(HEAD, {})
     number = fake.add_run(HEAD, {})
-    assert find_run(github, HEAD)["id"] == number
+    fake.add_run(HEAD, {}, "action_required", source="stranger/mailroom")
+    assert find_run(github, HEAD, REPOSITORY)["id"] == number
     fake.add_run(HEAD, {}, "failure")
     with pytest.raises(ConfigError, match="says failure: only what is green goes on"):
-        find_run(github, HEAD)
+        find_run(github, HEAD, REPOSITORY)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +75,9 @@ def test_only_the_newest_green_run_of_that_commit_counts(fake: FakeGitHub, githu
         (packed(**{"other.json": b""}), "holds 'other.json'"),
         (packed(**{"..__evil.json": b""}), "holds '../evil.json'"),
         (packed(**{"staging.json": bytes(101)}), "is larger than 100 bytes"),
+        (twice("staging.json"), "holds a file twice"),
+        (packed(), "the artifact is empty"),
+        (os.urandom(2_000_000), "more than [0-9]+ bytes came"),
     ],
 )
 def test_an_artifact_that_is_not_as_expected(
@@ -75,14 +92,16 @@ def test_an_artifact_that_is_not_as_expected(
         fetch(github, run, "images", {}, tmp_path)
 
 
-def archive_of(folder: Path, *tags: str, twice: bool = False) -> Path:
+def archive_of(folder: Path, *tags: str, more: Mapping[str, Any] = MappingProxyType({})) -> Path:
+    """As `docker save` writes it; `more` is JSON by file name."""
     path = folder / "images.tar"
-    manifest = json.dumps([{"Config": "x", "RepoTags": [tag], "Layers": []} for tag in tags]).encode()
+    manifest = [{"Config": "x", "RepoTags": [tag], "Layers": []} for tag in tags]
     with tarfile.open(path, "w") as packed:
-        for _ in range(2 if twice else 1):
-            entry = tarfile.TarInfo("manifest.json")
-            entry.size = len(manifest)
-            packed.addfile(entry, io.BytesIO(manifest))
+        for name, rows in [("manifest.json", manifest), *more.items()]:
+            content = json.dumps(rows).encode()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            packed.addfile(entry, io.BytesIO(content))
     return path
 
 
@@ -99,8 +118,12 @@ def test_an_archive_names_what_ci_names(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match="is expected"):
             read_tags(archive_of(tmp_path, bad))
-    with pytest.raises(ConfigError, match="names its images twice"):
-        read_tags(archive_of(tmp_path, good, twice=True))
+    for again in ("manifest.json", "./manifest.json"):
+        with pytest.raises(ConfigError, match="names its images twice"):
+            read_tags(archive_of(tmp_path, good, more={again: []}))
+    index = {"manifests": [{"annotations": {"io.containerd.image.name": "docker.io/library/python:3.13"}}]}
+    with pytest.raises(ConfigError, match="is expected"):
+        read_tags(archive_of(tmp_path, good, more={"index.json": index}))
     (tmp_path / "images.tar").write_bytes(b"nothing")
     with pytest.raises(ConfigError, match="is no archive of images"):
         read_tags(tmp_path / "images.tar")
@@ -119,9 +142,33 @@ def test_one_comment_for_each_purpose(fake: FakeGitHub, github: GitHub) -> None:
 
 def test_a_pull_request_that_went_on(fake: FakeGitHub, github: GitHub) -> None:
     """Is not planned as it was."""
-    fake.pulls.append({"number": 1, "head": {"sha": "b" * 40}})
+    moved: dict[str, Any] = {"number": 1, "state": "open", "head": {"sha": "b" * 40, "repo": {"full_name": REPOSITORY}}}
+    fake.pulls.append(moved)
     with pytest.raises(ConfigError, match="no open pull request is at aaaaaaaaaaaa"):
-        find_pull(github, HEAD)
+        find_pulls(github, HEAD)
+    for gone in (moved, {**moved, "state": "closed", "head": {**moved["head"], "sha": HEAD}}):
+        fake.pulls[0] = gone
+        with pytest.raises(ConfigError, match="#1 is no longer open at aaaaaaaaaaaa"):
+            read_pull(github, 1, HEAD)
+
+
+def test_a_stranger_cannot_stand_before_ours(fake: FakeGitHub, github: GitHub) -> None:
+    """Somebody else's pull request of our commit is not the one that is planned; its source may be gone, too."""
+    for number, repo in ((1, {"full_name": REPOSITORY}), (2, {"full_name": "stranger/mailroom"}), (3, None)):
+        fake.pulls.append({"number": number, "state": "open", "head": {"sha": HEAD, "repo": repo}})
+    assert [pull["number"] for pull in find_pulls(github, HEAD)] == [1]
+    assert [source_of(pull) for pull in fake.pulls] == [REPOSITORY, "stranger/mailroom", ""]
+
+
+def test_previews_share_no_repository_of_images(tmp_path: Path) -> None:
+    """What a stranger pushed would be there already when the merge asks for it."""
+    (tmp_path / "environments").mkdir()
+    for name, repository in (("preview", "ghcr.io/example/a/"), ("production", "ghcr.io/example/a")):
+        (tmp_path / f"environments/{name}.env").write_text(f"IMAGE_REPOSITORY={repository}\n")
+    with pytest.raises(ConfigError, match=r"has the IMAGE_REPOSITORY of production\.env"):
+        find_repository(tmp_path, "preview")
+    (tmp_path / "environments/production.env").write_text("IMAGE_REPOSITORY=ghcr.io/example/b\n")
+    assert find_repository(tmp_path, "preview") == "ghcr.io/example/a"
 
 
 def test_without_a_token_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
