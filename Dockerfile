@@ -1,12 +1,9 @@
 # One recipe for every image, from one lock. `workflow`, with --build-arg WORKFLOW=ocr_intake: what its runs need, and its
 # code. `platform`: what server and workers run. A HEALTHCHECK would mean nothing here: a run is watched by its worker,
 # and what makes a server or a worker healthy stands in infrastructure/compose.yaml, where it is known which one it is.
-ARG PYTHON_IMAGE=python:3.13-slim-trixie
-ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.13.9
+FROM ghcr.io/astral-sh/uv:0.13.9 AS uv
 
-FROM ${UV_IMAGE} AS uv
-
-FROM ${PYTHON_IMAGE} AS base
+FROM python:3.13-slim-trixie AS base
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # Raising the date installs what Debian has mended since; a weekly pull request does.
 ARG APT_DATE=2026-11-23

@@ -1,6 +1,5 @@
 """What time does to a repository that nobody changes: packages move on, and base images age."""
 
-import base64
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,14 +36,10 @@ def raise_apt_date(root: Path) -> str:
     if count != 1:
         raise ConfigError(f"{RECIPE} has {count} lines ARG APT_DATE=..., one is expected")
     base = github.get("")["default_branch"]
-    _set_branch(github, github.get(f"/git/ref/heads/{base}")["object"]["sha"])
-    there = github.get(f"/contents/{RECIPE}", ref=BRANCH)
-    content = base64.b64encode(text.encode()).decode()
-    body = {"message": f"Raise APT_DATE to {today}", "content": content, "sha": there["sha"], "branch": BRANCH}
-    github.put(f"/contents/{RECIPE}", body)
+    title = f"Raise APT_DATE to {today}"
+    _set_branch(github, _commit(github, github.get(f"/git/ref/heads/{base}")["object"]["sha"], title, text))
     owner = github.repository.partition("/")[0]
     opened = list(github.pages("/pulls", state="open", head=f"{owner}:{BRANCH}"))
-    title = f"Raise APT_DATE to {today}"
     if opened:
         github.patch(f"/pulls/{opened[0]['number']}", {"title": title})
         return f"renewed #{opened[0]['number']}"
@@ -53,8 +48,18 @@ def raise_apt_date(root: Path) -> str:
     return f"opened #{made['number']}"
 
 
+def _commit(github: GitHub, parent: str, message: str, recipe: str) -> str:
+    """On top of `parent`; no branch has it yet."""
+    entry = {"path": RECIPE, "mode": "100644", "type": "blob", "content": recipe}
+    base = github.get(f"/git/commits/{parent}")["tree"]["sha"]
+    tree = github.post("/git/trees", {"base_tree": base, "tree": [entry]})["sha"]
+    return str(github.post("/git/commits", {"message": message, "tree": tree, "parents": [parent]})["sha"])
+
+
 def _set_branch(github: GitHub, commit: str) -> None:
-    try:
-        github.post("/git/refs", {"ref": f"refs/heads/{BRANCH}", "sha": commit})
-    except ConfigError:
+    """In one step: GitHub closes a pull request whose branch has nothing that its base has not."""
+    found = [row["ref"] for row in github.get(f"/git/matching-refs/heads/{BRANCH}")]
+    if f"refs/heads/{BRANCH}" in found:
         github.patch(f"/git/refs/heads/{BRANCH}", {"sha": commit, "force": True})
+    else:
+        github.post("/git/refs", {"ref": f"refs/heads/{BRANCH}", "sha": commit})

@@ -27,7 +27,7 @@ EnvironmentsOption = Annotated[list[str], typer.Option("--env", "-e", help="Whic
 def plan(
     head: HeadOption,
     env: EnvironmentsOption,
-    number: Annotated[int | None, typer.Option(help="Of the pull request, where it comes from a fork.")] = None,
+    number: Annotated[int, typer.Option(help="Of the pull request; 0: of those of our own branches.")] = 0,
     folder: Path = Path(".state/declared"),
 ) -> None:
     """Comment on the pull request what merging it would change on each server. Runs nothing of it."""

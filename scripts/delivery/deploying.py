@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.delivery.smoke import run_smoke
+from scripts.delivery.smoke import has_passed, run_smoke
 from scripts.gitops import rollback, verbs
 from scripts.gitops.apply import Options
 from scripts.gitops.commits import Commit, read_commit
@@ -14,8 +14,8 @@ from scripts.gitops.preview import find_folder
 from scripts.gitops.repository import deployments_of
 from scripts.gitops.resources import Action, Kind, Plan
 from scripts.gitops.schema import Smoke
+from scripts.gitops.server import Server
 from scripts.gitops.session import Session
-from shared.errors import MailroomError
 
 LOCK_SECONDS = 900
 """Another apply may be at work."""
@@ -24,7 +24,7 @@ Tell = Callable[[str], None]
 
 
 def deploy(root: Path, env: str, images: Path, tell: Tell, *, smoke: bool) -> None:
-    """Raises ConfigError where it fails; the server is then as it was before."""
+    """Raises MailroomError where it fails; the server is then as it was before."""
     log = Log(tell, f"Deploy to {env}")
     session = Session.open(root, env)
     with session.server() as server:
@@ -33,16 +33,19 @@ def deploy(root: Path, env: str, images: Path, tell: Tell, *, smoke: bool) -> No
         done = verbs.apply(root, env, Options(digests=read_digests(images)), log.tell, wait=LOCK_SECONDS)
         if smoke:
             _smoke(session, done, log.tell)
-    except MailroomError as error:
-        log.tell(f"failed: {error}")
+    except BaseException as error:  # Whoever cancels it, by Ctrl-C or on GitHub, wants what was there before, too.
+        log.tell(f"failed: {str(error) or type(error).__name__}")
         _go_back(session, before, log.tell)
         raise
     finally:
         log.write()
 
 
-def find_smokes(session: Session, done: Plan) -> dict[str, Smoke]:
-    """Of what was deployed, what declares one, by `flow/deployment`."""
+def find_smokes(session: Session, server: Server, done: Plan) -> dict[str, Smoke]:
+    """Of what declares one, what was changed or never completed one as it is live now; by `flow/deployment`.
+
+    So a deploy that was killed before its smoke run does not pass for tried out when it is run again.
+    """
     changed = {
         change.name
         for change in done.having(Action.CREATE, Action.ADOPT, Action.UPDATE)
@@ -52,16 +55,19 @@ def find_smokes(session: Session, done: Plan) -> dict[str, Smoke]:
         f"{found.folder.replace('_', '-')}/{item.name}": found.file.workflow.smoke
         for found, item in deployments_of(session.repository)
     }
-    return {name: smoke for name, smoke in declared.items() if smoke and name in changed}
+    return {
+        name: smoke
+        for name, smoke in declared.items()
+        if smoke and (name in changed or not has_passed(server, server.get(f"/deployments/name/{name}")))
+    }
 
 
 def _smoke(session: Session, done: Plan, tell: Tell) -> None:
-    smokes = find_smokes(session, done)
-    if not smokes:
-        tell("nothing to try out: no deployment with a smoke run has changed")
-        return
     folder = find_folder(session.environment, str(session.root / ".state/smoke"), f"smoke-{os.urandom(4).hex()}")
     with session.server() as server:
+        smokes = find_smokes(session, server, done)
+        if not smokes:
+            tell("nothing to try out: what declares a smoke run has completed one as it is")
         for line in run_smoke(server, smokes, folder):
             tell(f"smoke run of {line}")
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from scripts.gitops.environment import LOCAL, read_environment
-from scripts.gitops.repository import Declaration, read_repository
+from scripts.gitops.repository import Declaration, Repository, read_repository
 from scripts.gitops.session import ProblemsFound
 from shared.errors import ConfigError
 
 CODEOWNERS = Path(".github/CODEOWNERS")
 README = Path("README.md")
 BEGIN, END = "<!-- workflows: uv run delivery generate -->\n", "<!-- end of workflows -->\n"
-NOTE = "# Written by `uv run delivery generate` from `owner:` in flows/*/prefect.yaml. GitHub knows none without @.\n"
+NOTE = "# Written by `uv run delivery generate` from `owner:` in every prefect.yaml. GitHub knows none without @.\n"
 
 
 def generate(root: Path, *, check: bool = False) -> list[Path]:
@@ -19,12 +19,12 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     repository = read_repository(root, read_environment(root, LOCAL))
     if repository.problems:
         raise ProblemsFound(repository.problems)
-    makers: dict[Path, Callable[[str, tuple[Declaration, ...]], str]] = {CODEOWNERS: _own, README: _tabulate}
+    makers: dict[Path, Callable[[str, Repository], str]] = {CODEOWNERS: _own, README: _tabulate}
     changed = []
     for place, make in makers.items():
         path = root / place
         before = path.read_text(encoding="utf-8") if path.is_file() else ""
-        after = make(before, repository.workflows)
+        after = make(before, repository)
         if after != before:
             changed.append(place)
             if not check:
@@ -32,21 +32,20 @@ def generate(root: Path, *, check: bool = False) -> list[Path]:
     return changed
 
 
-def _own(_before: str, workflows: tuple[Declaration, ...]) -> str:
-    return NOTE + "".join(_own_one(each) for each in workflows)
+def _own(_before: str, repository: Repository) -> str:
+    """The last line that fits a path counts: a workflow's own comes after the platform's."""
+    platform = repository.platform.owner if repository.platform else None
+    own = [(f"/flows/{each.folder}/", each.file.workflow.owner) for each in repository.workflows]
+    rows = [("*", platform), *own] if platform else own
+    return NOTE + "".join(f"{'' if '@' in owner else '# '}{place} {owner}\n" for place, owner in rows)
 
 
-def _own_one(found: Declaration) -> str:
-    owner = found.file.workflow.owner
-    return f"/flows/{found.folder}/ {owner}\n" if "@" in owner else f"# /flows/{found.folder}/ {owner}\n"
-
-
-def _tabulate(before: str, workflows: tuple[Declaration, ...]) -> str:
+def _tabulate(before: str, repository: Repository) -> str:
     head, begin, rest = before.partition(BEGIN)
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise ConfigError(f"{README} has no place for the table: the lines {BEGIN.strip()} and {END.strip()}")
-    return f"{head}{begin}{''.join(_rows(workflows))}{end}{tail}"
+    return f"{head}{begin}{''.join(_rows(repository.workflows))}{end}{tail}"
 
 
 def _rows(workflows: tuple[Declaration, ...]) -> Iterator[str]:

@@ -54,9 +54,6 @@ class GitHub:
     def patch(self, path: str, body: Any) -> Any:
         return self._send("PATCH", path, json=body).json()
 
-    def put(self, path: str, body: Any) -> Any:
-        return self._send("PUT", path, json=body).json()
-
     def delete(self, path: str) -> None:
         """No fault where it is gone already."""
         self._send("DELETE", path, missing_ok=True)

@@ -8,7 +8,7 @@ from scripts.gitops.registry import find_digest
 from shared.errors import ConfigError
 
 PLACES = {
-    Path("Dockerfile"): re.compile(r"^(ARG \w+_IMAGE=)([\w./:-]+?)(@sha256:[0-9a-f]{64})?$", re.MULTILINE),
+    Path("Dockerfile"): re.compile(r"^(FROM )([\w./-]+:[\w.-]+)(@sha256:[0-9a-f]{64})?(?= AS )", re.MULTILINE),
     Path("infrastructure/compose.yaml"): re.compile(
         r"^(\s+image: )([a-z][\w./:-]+?)(@sha256:[0-9a-f]{64})?$", re.MULTILINE
     ),

@@ -19,10 +19,8 @@ ARTIFACT = "declared"
 CREDENTIAL = "PREFECT_API_AUTH_STRING"
 
 
-def comment_plan(
-    github: GitHub, head: str, environments: Sequence[str], folder: Path, number: int | None = None
-) -> list[int]:
-    """Of the pull request of that number, or of those of our own branches, whose newest commit is `head`.
+def comment_plan(github: GitHub, head: str, environments: Sequence[str], folder: Path, number: int = 0) -> list[int]:
+    """Of the pull request of that number, or with 0 of those of our own branches, whose newest commit is `head`.
 
     Their numbers. Raises ConfigError.
     """

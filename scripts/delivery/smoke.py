@@ -7,10 +7,11 @@ from typing import Any
 from scripts.gitops.preview import DESTINATION, LEDGER
 from scripts.gitops.schema import Smoke
 from scripts.gitops.server import Server
-from shared.errors import ConfigError
+from shared.errors import ConfigError, TransientError
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 POLL_SECONDS = 1.0
+TAG = "smoke"
 
 
 def run_smoke(server: Server, smokes: Mapping[str, Smoke], folder: str) -> Iterable[str]:
@@ -27,13 +28,24 @@ def run_smoke(server: Server, smokes: Mapping[str, Smoke], folder: str) -> Itera
         yield said
 
 
+def has_passed(server: Server, deployment: Mapping[str, Any]) -> bool:
+    """Whether this version of it has completed a smoke run."""
+    wanted = {
+        "deployment_id": {"any_": [deployment["id"]]},
+        "deployment_version": {"any_": [deployment["version"]]},
+        "tags": {"all_": [TAG]},
+        "state": {"type": {"any_": ["COMPLETED"]}},
+    }
+    return bool(server.post("/flow_runs/count", {"flow_runs": wanted}))
+
+
 def _start(server: Server, name: str, smoke: Smoke, folder: str) -> str:
     deployment = server.get(f"/deployments/name/{name}")
     # A run's variables replace those of the deployment one by one, the whole of `env` at a time.
     env = {**deployment["job_variables"].get("env", {}), LEDGER: f"sqlite:///{folder}/ledger.db"}
     body: dict[str, Any] = {
         "name": "smoke",
-        "tags": ["smoke"],
+        "tags": [TAG],
         "parameters": {**deployment["parameters"], **smoke.parameters, DESTINATION: f"{folder}/out"},
         "job_variables": {"env": env},
         "state": {"type": "SCHEDULED"},
@@ -43,10 +55,16 @@ def _start(server: Server, name: str, smoke: Smoke, folder: str) -> str:
 
 def _await_end(server: Server, run: str, minutes: float) -> Mapping[str, Any]:
     give_up = time.monotonic() + minutes * 60
+    said = "not asked for"
     while time.monotonic() < give_up:
-        state: Mapping[str, Any] = server.get(f"/flow_runs/{run}")["state"]
-        if state["type"] in FINAL:
-            return state
+        try:
+            state: Mapping[str, Any] = server.get(f"/flow_runs/{run}")["state"]
+        except TransientError as error:  # A moment without an answer says nothing about the run.
+            said = str(error)
+        else:
+            if state["type"] in FINAL:
+                return state
+            said = state["name"]
         time.sleep(POLL_SECONDS)
     server.post(f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
-    raise ConfigError(f"smoke run {run} was still {state['name']} after {minutes:g} minutes; it is cancelled")
+    raise ConfigError(f"smoke run {run} has not ended after {minutes:g} minutes ({said}); it is cancelled")

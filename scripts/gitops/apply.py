@@ -18,7 +18,7 @@ from scripts.gitops.resources import Action, Change, Kind, Live, Plan, Resource
 from scripts.gitops.server import Server
 from scripts.gitops.snapshot import Snapshot
 from scripts.gitops.writers import Writer, clear_scheduled_runs
-from shared.errors import ConfigError, MailroomError
+from shared.errors import ConfigError
 
 Tell = Callable[[str], None]
 PRUNE_SHARE = 0.3
@@ -67,7 +67,7 @@ class Apply:
         try:
             self._carry_out(plan, reading)
             self._check_result()
-        except MailroomError as error:
+        except BaseException as error:  # Ctrl-C, too.
             self._put_back(snapshot, error)
             raise
         return plan
@@ -184,8 +184,8 @@ class Apply:
             details = "; ".join(f"{field.path}: {field.before!r} is not {field.after!r}" for field in left[0].fields)
             raise ConfigError(f"after the apply, the plan is not empty: {names} ({details})")
 
-    def _put_back(self, snapshot: Snapshot, error: MailroomError) -> None:
-        self.tell(f"failed: {error}")
+    def _put_back(self, snapshot: Snapshot, error: BaseException) -> None:
+        self.tell(f"failed: {str(error) or type(error).__name__}")
         self.lock.check()
         restored = snapshot.restore(self.server, self.declared.owner, self.lock.check)
         self.tell(f"put back as it was: {', '.join(restored) or 'nothing had changed'}")

@@ -85,6 +85,8 @@ class Platform(Strict):
 
     prefect_version: Annotated[str | None, Field(alias="prefect-version")] = None
     name: Name
+    owner: str | None = None
+    """Who answers for all that is no workflow's own."""
     build: Steps = None
     push: Steps = None
     pull: Steps = None

@@ -22,6 +22,10 @@ class FakeGitHub:
     comments: list[Json] = field(default_factory=list)
     runs: list[Json] = field(default_factory=list)
     artifacts: dict[int, Json] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    """Branch -> commit."""
+    objects: list[Json] = field(default_factory=list)
+    """Trees and commits, as they were asked for."""
     url: str = ""
 
     def add_run(
@@ -46,6 +50,15 @@ class FakeGitHub:
 
     def _routes(self) -> list[tuple[str, str, Any]]:
         return [
+            ("GET", r"", lambda q, b: (200, {"default_branch": "main"})),
+            ("GET", r"/git/ref/heads/(.+)", lambda name, q, b: (200, {"object": {"sha": self.refs[name]}})),
+            ("GET", r"/git/commits/(.+)", lambda sha, q, b: (200, {"tree": {"sha": f"tree-of-{sha}"}})),
+            ("GET", r"/git/matching-refs/heads/(.+)", lambda name, q, b: (200, self._matching(name))),
+            ("POST", r"/git/(?:trees|commits)", lambda q, b: (201, self._make(b))),
+            ("POST", r"/git/refs", lambda q, b: (201, self._point(b["ref"].removeprefix("refs/heads/"), b["sha"]))),
+            ("PATCH", r"/git/refs/heads/(.+)", lambda name, q, b: (200, self._point(name, b["sha"]))),
+            ("POST", r"/pulls", lambda q, b: (201, self._pull(b))),
+            ("PATCH", r"/pulls/(\d+)", lambda n, q, b: (200, self.pulls[n - 1].update(b))),
             ("GET", r"/pulls", lambda q, b: (200, self.pulls)),
             ("GET", r"/pulls/(\d+)", lambda n, q, b: (200, next(each for each in self.pulls if each["number"] == n))),
             ("GET", r"/actions/runs", lambda q, b: (200, {"workflow_runs": self._runs(q)})),
@@ -59,6 +72,21 @@ class FakeGitHub:
             ("POST", r"/issues", self._open),
             ("PATCH", r"/issues/(\d+)", lambda n, q, b: (200, self._change(n, b))),
         ]
+
+    def _matching(self, start: str) -> list[Json]:
+        return [{"ref": f"refs/heads/{name}"} for name in self.refs if name.startswith(start)]
+
+    def _make(self, body: Json) -> Json:
+        self.objects.append(body)
+        return {"sha": f"made-{len(self.objects)}"}
+
+    def _point(self, name: str, commit: str) -> Json:
+        self.refs[name] = commit
+        return {}
+
+    def _pull(self, body: Json) -> Json:
+        self.pulls.append({"number": len(self.pulls) + 1, "state": "open", **body})
+        return self.pulls[-1]
 
     def _runs(self, query: Json) -> list[Json]:
         return [run for run in self.runs if run["head_sha"] == query["head_sha"]]

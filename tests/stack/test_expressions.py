@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.stack.expressions import Refused, evaluate, fill
+from tests.stack.actions import Refused, evaluate
 
 CONTEXT = {
     "github": {"event": {"action": "labeled", "labels": [{"name": "plan"}]}, "sha": "abc"},
     "vars": {"RUNNER": ""},
+    "needs": {"check": {"result": "success"}, "test": {"result": "skipped"}},
 }
 
 
@@ -22,17 +23,14 @@ CONTEXT = {
         ("!contains(github.event.labels.*.name, 'plan')", False),
         ("contains(github.event.labels.*.name, 'preview')", False),
         ("github.event.pull_request.head.sha", None),
+        ("github.event.nothing != ''", False),
+        ("join(needs.*.result, ' ')", "success skipped"),
         ("always()", True),
     ],
 )
 def test_an_expression(text: str, value: Any) -> None:
     """Has the value that GitHub gives it."""
     assert evaluate(text, CONTEXT) == value
-
-
-def test_what_is_missing_is_no_text() -> None:
-    """As in `env:`, where GitHub writes nothing for it."""
-    assert fill("<${{ github.event.nothing }}${{ github.sha }}>", CONTEXT) == "<abc>"
 
 
 @pytest.mark.parametrize("text", ["secrets.TOKEN", "hashFiles('x')", "github.sha + 'x'", "github.sha[0]"])

@@ -19,7 +19,7 @@ def test_a_base_image_is_pinned(registry: str, tmp_path_factory: pytest.TempPath
     told = person.run("scripts/pin --mirror HOST IMAGE", HOST=registry, IMAGE=f"{BASE} {REDIS}")
     digest = re.search(rf"^{BASE}  (sha256:[0-9a-f]{{64}})$", told, re.MULTILINE)
     assert digest
-    assert f"ARG PYTHON_IMAGE={BASE}@{digest[1]}\n" in (person.root / "Dockerfile").read_text()
+    assert f"FROM {BASE}@{digest[1]} AS base\n" in (person.root / "Dockerfile").read_text()
     compose = (person.root / "infrastructure/compose.yaml").read_text()
     assert re.search(rf"image: {REDIS}@sha256:[0-9a-f]{{64}}\n", compose)
     assert "image: postgres:17-trixie\n" in compose

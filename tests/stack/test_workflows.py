@@ -1,10 +1,12 @@
 """From a pull request to production: the workflows of `.github/` as they stand, on servers of this machine."""
 
+import io
 import json
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,15 @@ def team(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]
         stop_embedded(settings)
 
 
+def pack(path: Path) -> bytes:
+    """As GitHub keeps an artifact."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for each in sorted(path.iterdir()) if path.is_dir() else [path]:
+            archive.write(each, each.name)
+    return buffer.getvalue()
+
+
 def succeed(run: Run, *jobs: str) -> None:
     assert {job: run.results[job] for job in jobs} == dict.fromkeys(jobs, "success"), "\n".join(run.told.values())
 
@@ -154,11 +165,12 @@ def test_a_pull_request_is_planned(team: Team) -> None:
     source = {"sha": head, "ref": "planted", "repo": {"full_name": REPOSITORY}}
     pull = {"number": 1, "state": "open", "head": source, "base": {"sha": team.main()}, "labels": []}
     team.github.pulls.append(pull)
-    ci = team.runner.run("ci", team.event("pull_request", head, pull_request=pull), only=("images", "declare"))
-    succeed(ci, "images", "declare")
+    jobs = ("images", "declare", "gate")  # The other two are the tests themselves.
+    ci = team.runner.run("ci", team.event("pull_request", head, pull_request=pull), only=jobs)
+    succeed(ci, *jobs)
     ran = team.look_for_leaks()
     assert ran > 0
-    team.github.add_run(head, ci.artifacts)
+    team.github.add_run(head, {name: pack(path) for name, path in ci.artifacts.items()})
     done = {
         "event": "pull_request",
         "conclusion": "success",
@@ -175,9 +187,34 @@ def test_a_pull_request_is_planned(team: Team) -> None:
     assert comment["body"].count("| update | deployment `ocr-intake/ocr-intake`") == 2
     assert team.look_for_leaks() == ran
     fork = {**done, "head_repository": {"full_name": "stranger/mailroom"}}
-    assert (
-        team.runner.run("plan", team.event("workflow_run", team.main(), workflow_run=fork)).results["plan"] == "skipped"
-    )
+    run = team.runner.run("plan", team.event("workflow_run", team.main(), workflow_run=fork))
+    assert run.results == {"plan": "skipped", "unlabel": "skipped"}
+
+
+def test_a_fork_is_planned_by_its_label(team: Team) -> None:
+    """Once somebody has looked at it; a push takes the label off. Without a runner nothing of it begins."""
+    (ours,) = team.github.pulls
+    head = ours["head"]["sha"]
+    source = {**ours["head"], "repo": {"full_name": "stranger/mailroom"}}
+    pull = {**ours, "number": 2, "head": source, "labels": [{"name": "plan"}]}
+    team.github.pulls.append(pull)
+    labeled = {"action": "labeled", "label": {"name": "plan"}, "pull_request": pull}
+    event = team.event("pull_request_target", team.main(), **labeled)
+    assert team.runner.run("plan", event).results["plan"] == "failure"  # Its own ci has not run, only ours.
+    (ci,) = team.github.runs
+    artifacts = {row["name"]: row["content"] for row in team.github.artifacts.values() if row["run"] == ci["id"]}
+    team.github.add_run(head, artifacts, source="stranger/mailroom")
+    ran = team.look_for_leaks()
+    succeed(team.runner.run("plan", event), "plan")
+    assert team.look_for_leaks() == ran
+    assert [comment["issue"] for comment in team.github.comments] == [1, 2]
+    pushed = team.event("pull_request_target", team.main(), action="synchronize", pull_request=pull)
+    succeed(team.runner.run("plan", pushed), "unlabel")
+    assert pull["labels"] == []
+    team.github.pulls.remove(pull)
+    alone = replace(team.runner, variables={})
+    for name in ("plan", "preview", "deploy"):
+        assert set(alone.run(name, event).results.values()) <= {"skipped"}, name
 
 
 def test_a_preview_beside_all_else(team: Team) -> None:
