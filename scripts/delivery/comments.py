@@ -6,7 +6,7 @@ from scripts.delivery.github import GitHub
 
 LONGEST = 65_000
 """GitHub takes 65,536 characters."""
-CUT = "\n\n… cut here: the whole is in the log of this run.\n"
+CUT = "\n\n… cut here: GitHub takes no longer one. The same command on a laptop shows the whole.\n"
 
 
 def upsert_comment(github: GitHub, number: int, purpose: str, text: str) -> None:

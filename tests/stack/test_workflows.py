@@ -156,6 +156,12 @@ def test_a_merge_goes_live(team: Team) -> None:
     again = team.runner.run("deploy", team.event("push", commit))
     succeed(again, "build", "staging", "production")
     assert "building" not in again.told["build"]
+    assert "nothing to try out" in again.told["staging"]
+    with team.server("staging") as server:  # As if the first had been killed between apply and smoke run.
+        for tried in server.list("/flow_runs/filter", flow_runs={"tags": {"all_": ["smoke"]}}):
+            server.delete(f"/flow_runs/{tried['id']}")
+    again = team.runner.run("deploy", team.event("push", commit), only=("build", "staging"))
+    assert "smoke run of ocr-intake/ocr-intake: Completed" in again.told["staging"]
 
 
 def test_a_pull_request_is_planned(team: Team) -> None:

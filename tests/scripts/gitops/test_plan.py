@@ -1,5 +1,6 @@
 """The plan is pure: a table of cases, each replayed on its own result, and what holds for all of them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.gitops.plan import carry_switches, make_plan, switched_off
-from scripts.gitops.printing import describe, render_json, render_markdown
+from scripts.gitops.printing import cell, describe, render_json, render_markdown
 from scripts.gitops.resources import Action, Change, Kind, Live, Plan, Resource
 
 OWNER = "ours"
@@ -139,3 +140,11 @@ def test_names_cannot_break_out_of_the_comment() -> None:
     assert "<img" not in text
     assert "@everyone" not in text
     assert row.count("|") - row.count("\\|") == 5
+
+
+@pytest.mark.parametrize("text", ["a|b", "a\\|b", "a\\\\|b", "a\r\nb", "a\u2028b", "`a`", "<img>", "@everyone"])
+def test_a_strangers_text_stays_in_its_cell(text: str) -> None:
+    """No bar ends it, no line end, and nothing of it is markup or calls anyone."""
+    made = cell(text)
+    assert all(len(before) % 2 for before in re.findall(r"(\\*)\|", made))
+    assert not re.search(r"[\x00-\x1f\u2028`<]|@\w", made)
