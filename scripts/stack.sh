@@ -21,7 +21,7 @@ make_secrets() {
   done
   keep api_auth "mailroom:$(random)"
   # It follows from the password, which may have been changed.
-  (umask 022 && printf 'postgresql+psycopg://ledger:%s@postgres:5432/ledger' "$(cat "$MAILROOM_SECRETS/ledger_password")" >"$MAILROOM_SECRETS/ledger_url")
+  (umask 022 && printf '%s' "postgresql+psycopg://ledger:$(cat "$MAILROOM_SECRETS/ledger_password")@postgres:5432/ledger" >"$MAILROOM_SECRETS/ledger_url")
   # The same from this host, for `batch report`.
   (umask 022 && sed "s/@postgres:5432/@127.0.0.1:${MAILROOM_LEDGER_PORT:-5433}/" "$MAILROOM_SECRETS/ledger_url" >"$MAILROOM_SECRETS/ledger_url_here")
   mkdir -p "$MAILROOM_SECRETS/registry"
