@@ -32,11 +32,15 @@ def has_passed(server: Server, deployment: Mapping[str, Any]) -> bool:
     """Whether this version of it has completed a smoke run."""
     wanted = {
         "deployment_id": {"any_": [deployment["id"]]},
-        "deployment_version": {"any_": [deployment["version"]]},
-        "tags": {"all_": [TAG]},
+        "tags": {"all_": _tags(deployment)},
         "state": {"type": {"any_": ["COMPLETED"]}},
     }
     return bool(server.post("/flow_runs/count", {"flow_runs": wanted}))
+
+
+def _tags(deployment: Mapping[str, Any]) -> list[str]:
+    """The server has no filter for a run's version."""
+    return [TAG, f"{TAG}:{deployment['version']}"]
 
 
 def _start(server: Server, name: str, smoke: Smoke, folder: str) -> str:
@@ -45,7 +49,7 @@ def _start(server: Server, name: str, smoke: Smoke, folder: str) -> str:
     env = {**deployment["job_variables"].get("env", {}), LEDGER: f"sqlite:///{folder}/ledger.db"}
     body: dict[str, Any] = {
         "name": "smoke",
-        "tags": [TAG],
+        "tags": _tags(deployment),
         "parameters": {**deployment["parameters"], **smoke.parameters, DESTINATION: f"{folder}/out"},
         "job_variables": {"env": env},
         "state": {"type": "SCHEDULED"},
