@@ -50,7 +50,7 @@ def _measure(options: argparse.Namespace, drawn: Path) -> dict[str, Any]:
     if options.benchmark == "profile":
         return measure_profile(scans)
     truth = options.truth or (Path(corpus) / "truth" if corpus else None)
-    return measure_ocr(scans, truth, options.rounds)
+    return measure_ocr(scans, truth, options.rounds, options.big_pages)
 
 
 def _parse_arguments() -> argparse.Namespace:
@@ -62,6 +62,7 @@ def _parse_arguments() -> argparse.Namespace:
     ocr.add_argument(
         "--truth", type=Path, help="page images with their text beside them (default: MAILROOM_CORPUS/truth)"
     )
+    ocr.add_argument("--big-pages", type=int, default=50, help="of the one long scan (default: 50)")
     small = commands.add_parser("small", help="1,000 and 10,000 born-digital pages; about 30 minutes")
     small.add_argument(
         "--stack", choices=("embedded", "compose"), default="embedded", help="compose: the one that is up on this host"

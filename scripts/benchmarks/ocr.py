@@ -30,8 +30,8 @@ class Round:
     floor_core_seconds: float
 
 
-def measure_ocr(folder: Path, truth: Path | None, rounds: int) -> dict[str, Any]:
-    """Raises ConfigError where something to compare with is missing."""
+def measure_ocr(folder: Path, truth: Path | None, rounds: int, big_pages: int = BIG_PAGES) -> dict[str, Any]:
+    """`big_pages`: of the one long scan. Raises ConfigError where something to compare with is missing."""
     check_program()
     with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as scratch, ExitStack() as open_things:
         place = Path(scratch)
@@ -42,7 +42,7 @@ def measure_ocr(folder: Path, truth: Path | None, rounds: int) -> dict[str, Any]
         told = [_run_round(stand, source, documents, images, place / str(number)) for number in range(rounds)]
         forecast = stand.run(source, dry_run=True).report.forecast or {}
         result = _compare(told, documents, images, forecast["core_seconds"])
-        result["big_scan"] = _measure_big(stand, documents, place, rounds)
+        result["big_scan"] = _measure_big(stand, documents, place, rounds, big_pages)
         result.update(_measure_recall(stand, truth, place))
     return {"benchmark": "ocr", "machine": describe_machine(), "rounds": rounds, **result}
 
@@ -104,19 +104,19 @@ def _median(spent: Sequence[Spent]) -> Spent:
     )
 
 
-def _measure_big(stand: Stand, documents: Sequence[Path], place: Path, rounds: int) -> dict[str, Any]:
+def _measure_big(stand: Stand, documents: Sequence[Path], place: Path, rounds: int, pages: int) -> dict[str, Any]:
     """One long scan with all cores, and with one child."""
     source, empty = place / "big", place / "nothing"
     source.mkdir()
     empty.mkdir()
-    write_long_scan(documents, source / "long.pdf", BIG_PAGES)
+    write_long_scan(documents, source / "long.pdf", pages)
     all_cores, one_child = [], []
     for _ in range(rounds):
         fixed = stand.run(empty).wall_seconds
         all_cores.append(stand.run(source).wall_seconds - fixed)
         one_child.append(stand.run(source, environment={"MAILROOM_CORES": "1"}).wall_seconds - fixed)
     wall, alone = median(all_cores), median(one_child)
-    return {"pages": BIG_PAGES, "wall_seconds": wall, "wall_seconds_one_child": alone, "wall_ratio": wall / alone}
+    return {"pages": pages, "wall_seconds": wall, "wall_seconds_one_child": alone, "wall_ratio": wall / alone}
 
 
 def _measure_recall(stand: Stand, truth: Path | None, place: Path) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def test_a_backup_brings_back_what_was(host: Host, measure: Callable[[str], None
 
 def test_it_goes_down_once_its_runs_have_ended(host: Host, measure: Callable[[str], None]) -> None:
     """No run is left that says it is alive; and it comes up again."""
-    source = host.draw("down", 300)
+    source = host.draw("down", 150)
     run = host.start(source, "/documents/down-out")
     host.await_state(run, "RUNNING")
     host.run("scripts/down")
@@ -236,7 +236,7 @@ def test_it_goes_down_once_its_runs_have_ended(host: Host, measure: Callable[[st
     host.run("scripts/up")
     measure(f"up, on existing databases: {time.monotonic() - begun:.0f} s")
     assert host.await_state(run, seconds=5)["type"] == "COMPLETED"
-    assert host.report(run)["inputs"] == 300
+    assert host.report(run)["inputs"] == 150
 
 
 def test_secrets_of_another_stack_are_told(host: Host) -> None:
