@@ -16,8 +16,6 @@ from scripts.benchmarks.rivals import Spent, check_program, run_xargs
 from scripts.benchmarks.stand import Cost, Stand, open_stand
 from scripts.benchmarks.telling import describe_machine, note
 
-BIG_PAGES = 50
-
 
 @dataclass(frozen=True)
 class Round:
@@ -30,7 +28,7 @@ class Round:
     floor_core_seconds: float
 
 
-def measure_ocr(folder: Path, truth: Path | None, rounds: int, big_pages: int = BIG_PAGES) -> dict[str, Any]:
+def measure_ocr(folder: Path, truth: Path | None, rounds: int, big_pages: int) -> dict[str, Any]:
     """`big_pages`: of the one long scan. Raises ConfigError where something to compare with is missing."""
     check_program()
     with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as scratch, ExitStack() as open_things:

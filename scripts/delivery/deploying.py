@@ -33,7 +33,7 @@ def deploy(root: Path, env: str, images: Path, tell: Tell, *, smoke: bool) -> No
         done = verbs.apply(root, env, Options(digests=read_digests(images)), log.tell, wait=LOCK_SECONDS)
         if smoke:
             _smoke(session, done, log.tell)
-    except BaseException as error:  # Whoever cancels it, by Ctrl-C or on GitHub, wants what was there before, too.
+    except BaseException as error:  # Whoever stops it with Ctrl-C wants what was there before, too.
         log.tell(f"failed: {str(error) or type(error).__name__}")
         _go_back(session, before, log.tell)
         raise

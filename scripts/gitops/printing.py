@@ -21,9 +21,9 @@ SIGNS = {
     Action.UNCHANGED: (" ", "dim"),
 }
 WIDTH = 60
+"""Characters of a value that a person is shown."""
 CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 BARS = re.compile(r"(\\*)\|")
-"""Characters of a value that a person is shown."""
 
 
 def summarize(plan: Plan) -> str:

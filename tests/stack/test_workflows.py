@@ -206,7 +206,9 @@ def test_a_fork_is_planned_by_its_label(team: Team) -> None:
     team.github.pulls.append(pull)
     labeled = {"action": "labeled", "label": {"name": "plan"}, "pull_request": pull}
     event = team.event("pull_request_target", team.main(), **labeled)
-    assert team.runner.run("plan", event).results["plan"] == "failure"  # Its own ci has not run, only ours.
+    run = team.runner.run("plan", event)
+    assert run.results["plan"] == "failure"
+    assert "ci has not run for" in run.told["plan"]  # Only ours has, of the very same commit.
     (ci,) = team.github.runs
     artifacts = {row["name"]: row["content"] for row in team.github.artifacts.values() if row["run"] == ci["id"]}
     team.github.add_run(head, artifacts, source="stranger/mailroom")
@@ -219,8 +221,10 @@ def test_a_fork_is_planned_by_its_label(team: Team) -> None:
     assert pull["labels"] == []
     team.github.pulls.remove(pull)
     alone = replace(team.runner, variables={})
-    for name in ("plan", "preview", "deploy"):
-        assert set(alone.run(name, event).results.values()) <= {"skipped"}, name
+    wanted = {**labeled, "label": {"name": "preview"}}
+    begins = {"plan": event, "preview": team.event("pull_request_target", team.main(), **wanted), "deploy": event}
+    for name, begun in begins.items():
+        assert set(alone.run(name, begun).results.values()) == {"skipped"}, name
 
 
 def test_a_preview_beside_all_else(team: Team) -> None:
