@@ -6,6 +6,7 @@ from typing import Any
 
 from scripts.gitops.canonical import REFERENCES
 from scripts.gitops.job_templates import default_template
+from scripts.gitops.live import DEFAULT_LANE
 from scripts.gitops.marks import MARKED_BY_TAG, Inventory, mark
 from scripts.gitops.resources import Kind, Live, Resource
 from scripts.gitops.server import Server, Taken
@@ -48,7 +49,9 @@ class Writer:
             Kind.DEPLOYMENT: f"/deployments/{live.id}",
             Kind.AUTOMATION: f"/automations/{live.id}",
         }
-        self.server.delete(paths[live.kind])
+        # A pool's default lane comes and goes with the pool; the server refuses to delete it alone.
+        if live.kind is not Kind.LANE or live.name.rpartition("/")[2] != DEFAULT_LANE:
+            self.server.delete(paths[live.kind])
         self.inventory.disown(live.address)
 
     def _write_pool(self, resource: Resource, live: Live | None) -> None:

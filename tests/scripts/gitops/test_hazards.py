@@ -1,11 +1,13 @@
 """Where plain `prefect deploy` bites and `gitops` does not. Every test shows both; docs/why.md lists them."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -290,3 +292,23 @@ def test_kill_9_in_the_middle(checkout: Make, server: Server, marker: str) -> No
     assert healed.returncode == 0, healed.stderr
     assert set(read_deployments(server)) == {"scan/scan", "file/file", "mail/mail"}
     assert made.gitops("plan", "--exit-code").returncode == 0
+
+
+@pytest.mark.parametrize("marker", ["create lane", "deployed"])
+def test_ctrl_c_in_the_middle(checkout: Make, server: Server, marker: str) -> None:
+    """All is put back, as after any other failure, and the lock is free; a terminal tells it to every process."""
+    made = checkout("scan", "file", "mail")
+    command = [sys.executable, "-u", "-m", "scripts.gitops", "apply", "--root", str(made.root)]
+    options: Any = {"cwd": ROOT, "env": made.full_environment(), "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **options) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if marker in line:
+                os.killpg(running.pid, signal.SIGINT)
+                break
+        told = running.stdout.read()
+    assert running.returncode != 0
+    assert "put back as it was" in told
+    assert read_deployments(server) == {}
+    assert not [row for row in server.list("/variables/filter") if row["name"].startswith("gitops-lock")]
+    assert made.gitops("apply").returncode == 0
